@@ -1,0 +1,1 @@
+"""Value to bytes and bytes to value: pure functions, shared by both clients, one file per noun."""

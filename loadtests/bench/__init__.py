@@ -1,0 +1,1 @@
+"""Benchmarks: our doors beside measured floors, in interleaved rounds, on fresh series."""

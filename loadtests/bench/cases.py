@@ -1,0 +1,105 @@
+"""What is measured: each door and each floor, by batch size and concurrency."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from loadtests.bench.floors import method_of
+from loadtests.questions import BATCH, FORECAST, Question
+from parlevel.v1 import demand_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DOORS = GRPC, HTTP = "grpc", "http"
+HORIZON = 7
+AIO, THREADS, STOCK = "no-op aio", "no-op threads", "stock bentoml"
+OURS = ("parlevel asyncio", "parlevel threads")
+STOCK_PATH = "/forecast"
+# Batch size -> calls in flight. A large batch fills a core alone.
+SIZES = {1: (1, 16, 64), 30: (1, 16), 256: (1, 16), 4096: (1,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to measure.
+
+    Attributes:
+        server: Name of the server.
+        door: ``grpc`` or ``http``.
+        series: Series a call asks about; 1 asks for a single forecast.
+        concurrency: Calls in flight.
+    """
+
+    server: str
+    door: str
+    series: int
+    concurrency: int
+
+    @property
+    def path(self) -> str:
+        """Path at the HTTP door; at the gRPC door of ours it names the method."""
+        if self.server == STOCK:
+            return STOCK_PATH
+        return FORECAST if self.series == 1 else BATCH
+
+    def method(self, answer_bytes: int) -> str:
+        """Return the gRPC method, given the size of an answer of ours."""
+        if self.server in OURS:
+            return Question("", self.path, {}).method
+        return method_of(answer_bytes)
+
+
+def all_cases(sizes: Sequence[int]) -> list[Case]:
+    """Return the cases of a round, what is compared beside each other."""
+    found = []
+    for series in sizes:
+        for concurrency in SIZES[series]:
+            servers = [(AIO, GRPC), (OURS[0], GRPC), (THREADS, GRPC), (OURS[1], GRPC), (OURS[0], HTTP)]
+            if series == 1:
+                servers.append((STOCK, HTTP))
+            found += [Case(server, door, series, concurrency) for server, door in servers]
+    return found
+
+
+class Bodies:
+    """Requests made beforehand, each about series the ones before did not ask about."""
+
+    def __init__(self, keys: Sequence[tuple[str, str]], series: int) -> None:
+        """Make the requests of a batch size, for both doors."""
+        groups = [keys[at : at + series] for at in range(0, len(keys) - series + 1, series)]
+        made = [_message(group) for group in groups]
+        self._next = {
+            GRPC: itertools.cycle([message.SerializeToString() for message in made]),
+            HTTP: itertools.cycle([_json(message) for message in made]),
+        }
+
+    def of(self, door: str) -> Iterator[bytes]:
+        """Return the requests for a door, going on where the last caller stopped."""
+        return self._next[door]
+
+
+Message = demand_pb2.ForecastDemandRequest | demand_pb2.BatchForecastDemandRequest
+
+
+def _message(keys: Sequence[tuple[str, str]]) -> Message:
+    if len(keys) == 1:
+        ((sku, place),) = keys
+        return demand_pb2.ForecastDemandRequest(sku=sku, location=place, horizon_days=HORIZON)
+    skus, places = zip(*keys, strict=True)
+    return demand_pb2.BatchForecastDemandRequest(
+        skus=skus, locations=places, horizon_days=HORIZON
+    )
+
+
+def _json(message: Message) -> bytes:
+    fields: dict[str, object] = {"horizon_days": HORIZON}
+    if isinstance(message, demand_pb2.ForecastDemandRequest):
+        fields |= {"sku": message.sku, "location": message.location}
+    else:
+        fields |= {"skus": list(message.skus), "locations": list(message.locations)}
+    return orjson.dumps(fields)

@@ -1,0 +1,1 @@
+"""Serve supply-chain decisions over gRPC and HTTP."""

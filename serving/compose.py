@@ -1,0 +1,186 @@
+"""The graph: builds every room from the settings; the only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Protocol
+
+from serving.adapters import logs
+from serving.adapters.clock import BusinessClock
+from serving.adapters.features import PackedFeatures
+from serving.adapters.metrics import CONTENT_TYPE, Metrics
+from serving.adapters.releases import Releases
+from serving.flows.demand import DemandFlow
+from serving.flows.model import ModelFlow
+from serving.flows.replenishment import ReplenishmentFlow
+from serving.gate import Flows, Gate
+from serving.grpc.demand import ForecastServicer
+from serving.grpc.model import ModelServicer
+from serving.grpc.replenishment import ReplenishmentServicer
+from serving.grpc.server import AsyncioDoor, Listening, ThreadsDoor
+from serving.http.door import HttpDoor, Page
+from serving.ports import DemandModel, FeatureReader, ModelSource
+
+if TYPE_CHECKING:
+    from serving.grpc.server import GrpcDoor
+    from serving.settings import Settings
+
+LONG_THREADS = 2  # more would only take turns at the interpreter
+_log = logging.getLogger(__name__)
+
+
+class Refreshed(Protocol):
+    """A source that looks anew at what is current when it is told to."""
+
+    def refresh(self) -> object:
+        """Look, and take up what is current."""
+
+
+class LiveModels(ModelSource[DemandModel], Refreshed, Protocol):
+    """Models that follow the promoted release."""
+
+
+class LiveFeatures(FeatureReader, Refreshed, Protocol):
+    """Features that follow the published generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the flows read.
+
+    Attributes:
+        models: The model of demand.
+        features: The stored features.
+    """
+
+    models: LiveModels
+    features: LiveFeatures
+
+
+def sources_of(settings: Settings) -> Sources:
+    """Return the sources below the home folder; nothing is read yet."""
+    return Sources(
+        models=Releases(settings.releases, "forecast"),
+        features=PackedFeatures(settings.features / "online"),
+    )
+
+
+def flows_of(settings: Settings, sources: Sources) -> Flows:
+    """Return the request paths over the sources."""
+    demand = DemandFlow(
+        sources.models,
+        sources.features,
+        BusinessClock(settings.as_of),
+        feature_ttl_seconds=settings.feature_ttl_hours * 3600,
+    )
+    return Flows(
+        demand=demand,
+        replenishment=ReplenishmentFlow(demand, sources.features),
+        model=ModelFlow(sources.models),
+    )
+
+
+class Doors:
+    """Both doors over the same flows, and the life they share."""
+
+    def __init__(self, settings: Settings, sources: Sources, flows: Flows) -> None:
+        """Build the doors; `open` opens them."""
+        self._settings = settings
+        self._sources = sources
+        self._metrics = Metrics()
+        self._requests = logs.RequestLog(sys.stdout)
+        self._long = ThreadPoolExecutor(LONG_THREADS, "long")
+        self._looks = ThreadPoolExecutor(1, "refresh")
+        self._last_failure: dict[str, str] = {}
+        self._polling: asyncio.Task[None] | None = None
+        observers = (self._metrics, self._requests)
+        self._gates = tuple(
+            Gate(door, settings.max_concurrency, observers) for door in ("grpc", "http")
+        )
+        self.grpc = self._grpc_door(flows)
+        self.http = self._http_door(flows)
+        for gate in self._gates:
+            self._metrics.watch_gate(gate)
+        self._metrics.watch_models(sources.models.descriptions)
+
+    async def open(self) -> int:
+        """Take up what is current, open the gRPC door and return its port.
+
+        Raises:
+            InvalidField: If the port is in use.
+        """
+        logs.configure(sys.stderr, self._settings.log_level)
+        await self._refresh()
+        port = await self.grpc.open()
+        self._polling = asyncio.create_task(self._poll())
+        return port
+
+    async def close(self) -> None:
+        """Refuse new requests, let those in flight finish, and stop."""
+        if self._polling is not None:
+            self._polling.cancel()
+        for gate in self._gates:
+            gate.drain()
+        await self.grpc.close(self._settings.drain_seconds)
+        self._long.shutdown(wait=False, cancel_futures=True)
+        self._looks.shutdown(wait=False, cancel_futures=True)
+        self._requests.close()
+
+    def _grpc_door(self, flows: Flows) -> GrpcDoor:
+        settings, gate = self._settings, self._gates[0]
+        servicers = (
+            ForecastServicer(flows.demand),
+            ReplenishmentServicer(flows.replenishment),
+            ModelServicer(flows.model),
+        )
+        listening = Listening(settings.host, settings.grpc_port, settings.max_message_mib)
+        if settings.grpc_server == "threads":
+            return ThreadsDoor(servicers, gate, listening)
+        return AsyncioDoor(servicers, gate, listening, self._long)
+
+    def _http_door(self, flows: Flows) -> HttpDoor:
+        gate = self._gates[1]
+        document = resources.files("serving.http").joinpath("openapi.json").read_bytes()
+        pages = {
+            "/livez": Page(b"text/plain", lambda: b"live\n"),
+            "/readyz": Page(b"text/plain", lambda: None if gate.draining else b"ready\n"),
+            "/metrics": Page(CONTENT_TYPE, self._metrics.page),
+            "/openapi.json": Page(b"application/json", lambda: document),
+        }
+        limit = self._settings.max_message_mib
+        return HttpDoor(flows, gate, self._long, pages, max_message_mib=limit)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.poll_seconds)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name, source in (
+            ("models", self._sources.models),
+            ("features", self._sources.features),
+        ):
+            await loop.run_in_executor(self._looks, self._look, name, source)
+
+    def _look(self, name: str, source: Refreshed) -> None:
+        try:
+            source.refresh()
+        except Exception as error:  # noqa: BLE001 - a bad release must not stop the one that serves
+            self._metrics.refresh_failed(name)
+            if self._last_failure.get(name) != str(error):  # once, not each second
+                _log.warning("refreshing %s failed: %s", name, error, exc_info=error)
+            self._last_failure[name] = str(error)
+        else:
+            self._last_failure.pop(name, None)
+
+
+def build(settings: Settings) -> Doors:
+    """Build the doors and everything behind them from the settings."""
+    sources = sources_of(settings)
+    return Doors(settings, sources, flows_of(settings, sources))

@@ -1,0 +1,1 @@
+"""One request path per question."""

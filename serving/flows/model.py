@@ -1,0 +1,37 @@
+"""The path of a question about models: name -> description."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serving.errors import InvalidField, UnknownModel
+
+if TYPE_CHECKING:
+    from serving.domain.model import ModelDescription
+    from serving.ports import DemandModel, ModelSource
+
+
+class ModelFlow:
+    """Answers which models serve, and whether they can be trusted."""
+
+    def __init__(self, models: ModelSource[DemandModel]) -> None:
+        """Take the source of the models that answer."""
+        self._models = models
+
+    def list_models(self) -> list[ModelDescription]:
+        """Return every model that has a release, ordered by name."""
+        return sorted(self._models.descriptions(), key=lambda one: one.name)
+
+    def get_model(self, name: str) -> ModelDescription:
+        """Return the model that answers under a name.
+
+        Raises:
+            InvalidField: If the name is empty.
+            UnknownModel: If no release has that name.
+        """
+        if not name:
+            raise InvalidField("name", "is required")
+        for description in self._models.descriptions():
+            if description.name == name:
+                return description
+        raise UnknownModel(name)

@@ -1,0 +1,1 @@
+"""The typed gRPC door: wire to value and back."""

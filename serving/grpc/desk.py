@@ -1,0 +1,124 @@
+"""What the gRPC door does with every call, whichever kind of server carries it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from serving import wire
+from serving.errors import MalformedBody, ParlevelError
+from serving.grpc.errors import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+    from google.rpc import status_pb2
+
+    from serving.gate import Call, Gate
+
+REQUEST_ID = "x-request-id"
+_log = logging.getLogger(__name__)
+
+
+class Servicer(Protocol):
+    """The methods of one service of the contract, each from message to message."""
+
+    contract: ServiceDescriptor
+
+
+class Context(Protocol):
+    """What both kinds of server know of a call."""
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds left until the caller's deadline; None where there is none."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None:
+        """Return the metadata the caller sent."""
+
+    def peer(self) -> str:
+        """Return the address of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the contract.
+
+    Attributes:
+        name: Its name in the contract.
+        parse: Reads the request message from bytes.
+        answer: Turns the request message into the response message.
+        batch: Whether the response has a status a row.
+        sourced: Whether the response says where it came from.
+    """
+
+    name: str
+    parse: Callable[[bytes], Message]
+    answer: Callable[[Message], Any]
+    batch: bool
+    sourced: bool
+
+
+def methods(servicer: Servicer) -> dict[str, Method]:
+    """Return the methods of a servicer by name."""
+    return {
+        method.name: Method(
+            name=method.name,
+            parse=GetMessageClass(method.input_type).FromString,
+            answer=getattr(servicer, method.name),
+            batch="row_statuses" in method.output_type.fields_by_name,
+            sourced="provenance" in method.output_type.fields_by_name,
+        )
+        for method in servicer.contract.methods
+    }
+
+
+def begin(gate: Gate, method: Method, context: Context) -> Call:
+    """Begin the record of a call: its id and its deadline."""
+    request_id = None
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID and isinstance(value, str):
+            request_id = value
+    call = gate.call(method.name, context.peer(), request_id)
+    remaining = context.time_remaining()
+    if remaining is not None:
+        call.deadline = call.started + remaining
+    return call
+
+
+def answer(method: Method, call: Call, body: bytes) -> bytes:
+    """Answer a call: bytes to message to value, and back.
+
+    Raises:
+        ParlevelError: If the call fails with a cause.
+    """
+    call.check_deadline()
+    try:
+        request = method.parse(body)
+    except DecodeError as error:
+        raise MalformedBody(f"the bytes are no request of {method.name}") from error
+    response = method.answer(request)
+    call.rows = len(response.row_statuses) if method.batch else 1
+    if method.sourced:
+        provenance = response.provenance
+        call.model_version = provenance.model_version
+        if provenance.HasField("features_age_seconds"):
+            call.features_age = provenance.features_age_seconds
+    sent: bytes = response.SerializeToString()
+    return sent
+
+
+def status_of(error: Exception, call: Call) -> status_pb2.Status:
+    """Return the status of a failure and note its code; a defect is logged with its trace."""
+    call.rows = 0
+    if isinstance(error, ParlevelError):
+        call.code = CODES[type(error)].name
+        return wire.status_of(error)
+    _log.error("%s failed, request %s", call.method, call.request_id, exc_info=error)
+    call.code = grpc.StatusCode.INTERNAL.name
+    return wire.unexpected(call.request_id)

@@ -1,0 +1,1 @@
+"""The HTTP door: wire to value and back."""

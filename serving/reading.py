@@ -1,0 +1,201 @@
+"""What both doors read alike: dates, numbers, and days of history sent with a request."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from serving.domain.demand import MAX_HISTORY_DAYS
+from serving.domain.history import History
+from serving.domain.inventory_policy import (
+    EconomicOrderQuantityInputs,
+    EconomicOrderQuantityResult,
+    NewsvendorInputs,
+    NewsvendorResult,
+    ReorderPointInputs,
+    ReorderPointResult,
+    SafetyStockInputs,
+    SafetyStockResult,
+)
+from serving.domain.series import PlanDay
+from serving.errors import InvalidField
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from serving.domain.inventory_policy import PolicyInputs, PolicyResult
+
+    E = TypeVar("E", bound=enum.IntEnum)
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY_RULES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "quantity": (lambda value: value >= 0, "must be 0 or more"),
+    "available_fraction": (lambda value: 0 <= value <= 1, "must be from 0 to 1"),
+    "price": (lambda value: value > 0, "must be above 0"),
+    "discount": (lambda value: 0 <= value <= 1, "must be from 0 to 1"),
+}
+
+# Formulas by the name of their field in request and response.
+FORMULA_INPUTS: dict[str, type[PolicyInputs]] = {
+    "economic_order_quantity": EconomicOrderQuantityInputs,
+    "safety_stock": SafetyStockInputs,
+    "reorder_point": ReorderPointInputs,
+    "newsvendor": NewsvendorInputs,
+}
+FORMULA_OF_RESULT: dict[type[PolicyResult], str] = {
+    EconomicOrderQuantityResult: "economic_order_quantity",
+    SafetyStockResult: "safety_stock",
+    ReorderPointResult: "reorder_point",
+    NewsvendorResult: "newsvendor",
+}
+
+
+class SentDay(NamedTuple):
+    """One day of history as sent; None where a field is absent."""
+
+    date: str
+    quantity: float | None
+    available_fraction: float | None
+    price: float | None
+    discount: float | None
+    promoted: bool | None
+
+
+class SentPlan(NamedTuple):
+    """One day of a plan as sent; None where a field is absent."""
+
+    date: str
+    price: float | None
+    discount: float | None
+    promoted: bool | None
+
+
+def check_one_formula(formulas: Sequence[str]) -> str:
+    """Return the one formula that was asked for.
+
+    Raises:
+        InvalidField: If none was, or more than one.
+    """
+    if len(formulas) != 1:
+        raise InvalidField("formula", f"must be exactly one of {', '.join(FORMULA_INPUTS)}")
+    return formulas[0]
+
+
+def date_of(field: str, text: str) -> dt.date:
+    """Read a civil date.
+
+    Raises:
+        InvalidField: If it is no ISO 8601 date of the form YYYY-MM-DD.
+    """
+    if not text:
+        raise InvalidField(field, "is required")
+    try:
+        if _DATE.fullmatch(text):
+            return dt.date.fromisoformat(text)
+    except ValueError:  # a day that no calendar has
+        pass
+    raise InvalidField(field, "must be a date of the form YYYY-MM-DD")
+
+
+def member_of(field: str, kind: type[E], number: int) -> E:
+    """Read an enum; absent (0) is read as the first member, which the contract makes the default.
+
+    Raises:
+        InvalidField: If the contract has no such number.
+    """
+    try:
+        return kind(number or 1)
+    except ValueError:
+        known = ", ".join(member.name for member in kind)
+        raise InvalidField(field, f"must be one of {known}") from None
+
+
+def finite(field: str, value: float) -> float:
+    """Return a number as it is.
+
+    Raises:
+        InvalidField: If it is infinite or no number.
+    """
+    if not math.isfinite(value):
+        raise InvalidField(field, "must be a finite number")
+    return value
+
+
+def all_finite(field: str, values: Sequence[float]) -> None:
+    """Refuse numbers that are infinite or none.
+
+    Raises:
+        InvalidField: At the first of them.
+    """
+    for index, value in enumerate(values):
+        if not math.isfinite(value):
+            finite(f"{field}[{index}]", value)
+
+
+def plan_of(days: Sequence[SentPlan]) -> tuple[PlanDay, ...]:
+    """Read a plan.
+
+    Raises:
+        InvalidField: If a day breaks its rule; the index says which.
+    """
+    plan = []
+    for index, day in enumerate(days):
+        at = f"plan[{index}]"
+        date = date_of(f"{at}.date", day.date)
+        for name in ("price", "discount"):
+            value = getattr(day, name)
+            if value is not None:
+                finite(f"{at}.{name}", value)
+        try:
+            plan.append(PlanDay(date, day.price, day.discount, day.promoted))
+        except InvalidField as error:
+            raise InvalidField(error.field.replace("plan", at, 1), error.requirement) from None
+    return tuple(plan)
+
+
+def history_of(days: Sequence[SentDay]) -> History | None:
+    """Read the history of one series, or None where no day was sent.
+
+    Raises:
+        InvalidField: If a day breaks its rule or does not follow the one before it.
+    """
+    if not days:
+        return None
+    if len(days) > MAX_HISTORY_DAYS:
+        raise InvalidField("history", f"must have at most {MAX_HISTORY_DAYS:,} days")
+    first = date_of("history[0].date", days[0].date)
+    for index, day in enumerate(days):
+        at = f"history[{index}]"
+        if date_of(f"{at}.date", day.date) != first + dt.timedelta(days=index):
+            raise InvalidField(f"{at}.date", "must be the day after the one before it")
+        _check_day(at, day)
+    return History(
+        first_day=np.datetime64(first, "D"),
+        quantity=_column(days, "quantity", math.nan),
+        available=_column(days, "available_fraction", 1.0),
+        price=_column(days, "price", math.nan),
+        discount=_column(days, "discount", 0.0),
+        promoted=_column(days, "promoted", 0.0),
+    )
+
+
+def _check_day(at: str, day: SentDay) -> None:
+    for name, (fits, requirement) in _DAY_RULES.items():
+        value = getattr(day, name)
+        if value is None:
+            continue
+        finite(f"{at}.{name}", value)
+        if not fits(value):
+            raise InvalidField(f"{at}.{name}", requirement)
+
+
+def _column(days: Sequence[SentDay], name: str, absent: float) -> NDArray[np.float64]:
+    values = [absent if (value := getattr(day, name)) is None else value for day in days]
+    return np.array(values, dtype=np.float64)[:, None]

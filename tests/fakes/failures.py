@@ -1,0 +1,26 @@
+"""One failure of each kind, for the tables that must be total."""
+
+from __future__ import annotations
+
+from serving import errors
+
+FAILURES: tuple[errors.ParlevelError, ...] = (
+    errors.InvalidField("plan[0].price", "must be a finite number above 0"),
+    errors.BeyondTrained("horizon_days", limit="at most 28"),
+    errors.MalformedBody("the bytes are no request"),
+    errors.UnsupportedMedia("text/xml"),
+    errors.TooLarge("rows", limit=10_000),
+    errors.UnknownSeries("sku", "Schraube M8 ü"),
+    errors.UnknownModel("uplift"),
+    errors.UnknownRoute("/v1/nothing"),
+    errors.MissingInput("on_hand", "inventory"),
+    errors.NoModel("forecast", "parlevel train forecast"),
+    errors.NoFeatures(),
+    errors.FeatureSetMismatch(asked="aa", stored="bb"),
+    errors.BrokenRecord("product", "P1"),
+    errors.StaleFeatures("demand_state", age_seconds=100_000, limit_seconds=86_400),
+    errors.Overloaded("16 requests are in flight already", retry_after_seconds=1.5),
+    errors.Draining("the server is closing", retry_after_seconds=1.0),
+    errors.DeadlineExceeded("the deadline passed before the model ran"),
+    errors.ReleaseRefused("forecast 8", "a quantile crosses"),
+)

@@ -1,0 +1,256 @@
+"""Backtests: figures with known values, no look ahead, and a second run from the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from serving.domain.features import COLUMN
+from serving.domain.history import STATE, STATE_WIDTH, TAIL, History
+from serving.errors import InvalidField
+from training.backtest import runs, score
+from training.backtest.baselines import baselines, sales_states
+from training.backtest.graphs import kept_fit
+from training.backtest.intervals import bootstrap_gain
+from training.backtest.report import report_tables
+from training.backtest.runs import BacktestJob, backtest, mean_figures
+from training.backtest.scoring import patterns
+from training.content import Recipe
+from training.panel import load_panel
+from training.world import Profile, generate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from serving.domain.model import ModelDescription
+    from training.panel import Panel
+
+WORLD = Profile(name="backtest", skus=6, locations=3, days=120, plan_days=30, skus_per_part=6)
+HORIZON = 10
+RECIPE = Recipe(horizon=HORIZON, rows=4000, trees=10, leaves=7)
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+COVER_LEVELS = (0.5, 0.8, 0.95)
+
+
+class FakeModel:
+    """Forecasts the same number for every day and level, and that many times the cover."""
+
+    def __init__(self, description: ModelDescription, value: float) -> None:
+        self.description = description
+        self._value = value
+
+    def daily(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mean = np.full(len(rows), self._value, dtype=np.float32)
+        return mean, np.repeat(mean[:, None], len(LEVELS), axis=1)
+
+    def cover(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mean = self._value * rows[:, COLUMN["horizon"]]
+        return mean, np.repeat(mean[:, None], len(COVER_LEVELS), axis=1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(WORLD, 3, tmp_path_factory.mktemp("backtest") / "world" / "tables").out
+
+
+@pytest.fixture(scope="module")
+def panel(data: Path) -> Panel:
+    return load_panel(data)
+
+
+@pytest.fixture(scope="module")
+def job(data: Path, tmp_path_factory: pytest.TempPathFactory) -> BacktestJob:
+    last = load_panel(data).history.last_day.astype(object)
+    origins = (last - dt.timedelta(days=HORIZON), last - dt.timedelta(days=4))
+    return BacktestJob(data, tmp_path_factory.mktemp("cache"), origins, HORIZON, RECIPE)
+
+
+@pytest.fixture(scope="module")
+def scored(job: BacktestJob) -> list[runs.OriginScore]:
+    return backtest(job, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def description(job: BacktestJob, scored: list[runs.OriginScore]) -> ModelDescription:
+    fit = kept_fit(next((job.cache / "fits").iterdir()))
+    assert scored
+    assert fit is not None
+    return dataclasses.replace(
+        fit.open().description, quantile_levels=LEVELS, cover_quantile_levels=COVER_LEVELS
+    )
+
+
+def of(figures: dict[str, float], *names: str) -> list[float]:
+    return [figures[name] for name in names]
+
+
+def test_a_forecast_of_nothing_misses_everything(
+    panel: Panel, description: ModelDescription
+) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 0.0), origin, HORIZON)
+    for cut in ("sku_location/all", "location/sales", "total/all", "cover/all"):
+        assert of(figures, f"wmape/{cut}", f"bias/{cut}") == [1.0, -1.0]
+    window = slice(origin + 1, None)
+    sold, available = panel.history.quantity[window], panel.history.available[window]
+    in_stock = ~np.isnan(sold) & (available >= 1.0)
+    assert figures["rows/sku_location/all"] == in_stock.sum()
+    assert figures["mae/sku_location/all"] == pytest.approx(sold[in_stock].mean())
+    assert figures["pinball_0.95/sku_location/all"] == pytest.approx(0.95 * sold[in_stock].mean())
+    assert figures["rows/sku_location/sales"] == (~np.isnan(sold)).sum()
+    assert figures["gain/sku_location/all"] < 0
+    assert figures["service_95/cover/sold"] == (sold[:7].sum(axis=0) == 0).mean()
+
+
+def test_a_forecast_without_end_never_runs_out(panel: Panel, description: ModelDescription) -> None:
+    figures = score(panel, FakeModel(description, 1e6), panel.history.days - 8, 7)
+    for cut in ("full_stock", "all", "sold"):
+        assert of(figures, f"service_80/cover/{cut}", f"service_95/cover/{cut}") == [1.0, 1.0]
+    assert figures["coverage_90/sku_location/all"] == 0.0
+
+
+def test_slices_share_out_the_rows(panel: Panel, description: ModelDescription) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 1.0), origin, HORIZON)
+    every = figures["rows/sku_location/all"]
+    for names in (
+        ("h1-7", "h8-10"),
+        tuple(f"volume_{number}" for number in range(1, 6)),
+        ("smooth", "erratic", "intermittent", "lumpy"),
+    ):
+        assert sum(figures[f"rows/sku_location/{name}"] for name in names) == every
+
+
+def test_the_horizon_is_cut_to_the_days_that_are_there(
+    panel: Panel, description: ModelDescription
+) -> None:
+    figures = score(panel, FakeModel(description, 1.0), panel.history.days - 4, HORIZON)
+    assert figures["rows/total/sales"] == 3
+    with pytest.raises(InvalidField, match="must have a day with sales after it"):
+        score(panel, FakeModel(description, 1.0), panel.history.days - 1, HORIZON)
+
+
+def test_demand_patterns_are_cut_at_the_published_values() -> None:
+    state = np.zeros((5, STATE_WIDTH), dtype=np.float32)
+    state[:, STATE["interval"].start] = [1.31, 1.31, 1.32, 1.32, np.nan]
+    state[:, STATE["size_cv2"].start] = [0.48, 0.49, 0.48, 0.49, np.nan]
+    found = {name: np.flatnonzero(members).tolist() for name, members in patterns(state).items()}
+    assert found == {"smooth": [0], "erratic": [1], "intermittent": [2], "lumpy": [3]}
+
+
+def test_baselines_repeat_the_week_the_mean_and_the_level() -> None:
+    sold = np.tile(np.arange(1.0, 8.0), 8)[:, None]
+    flat = np.ones_like(sold)
+    history = History(np.datetime64("2026-01-05"), sold, 0.5 * flat, flat, 0 * flat, 0 * flat)
+    state = sales_states(history)
+    assert state[0, STATE["tail"]].tolist() == sold[-TAIL:, 0].tolist()
+    found = baselines(state, 9)
+    assert found["seasonal_naive"].tolist() == [[1, 2, 3, 4, 5, 6, 7, 1, 2]]
+    assert found["mean_28"].tolist() == [[4.0] * 9]
+    weighted = found["weighted_level_weekday"][0]
+    assert (np.diff(weighted[:7]) > 0).all()
+    assert weighted[7] == weighted[0]
+
+
+def test_one_location_has_no_interval() -> None:
+    assert bootstrap_gain(np.ones(1), np.ones(1), np.ones(1), seed=1) is None
+    found = bootstrap_gain(np.array([1.0, 3.0]), np.array([2.0, 2.0]), np.array([4.0, 4.0]), seed=1)
+    assert found is not None
+    assert found.wmape == (0.25, 0.75)
+
+
+def test_each_origin_is_fitted_exported_and_scored(
+    scored: list[runs.OriginScore], job: BacktestJob
+) -> None:
+    assert [one.origin for one in scored] == list(job.origins)
+    assert [one.horizon for one in scored] == [HORIZON, 4]
+    for one in scored:
+        assert not one.cached
+        assert one.certified_rows > 1000
+        assert 0 < one.figures["wmape/sku_location/all"] < 1.5
+        assert 0 <= one.figures["coverage_90/sku_location/all"] <= 1
+        assert all(np.isfinite(value) for value in one.figures.values())
+    mean = mean_figures(scored)
+    assert mean["rows/total/sales"] == HORIZON + 4
+    assert json.loads(json.dumps(runs.report(job, scored)))["mean"] == mean
+
+
+def test_the_report_reads_as_tables(scored: list[runs.OriginScore]) -> None:
+    console = Console(width=100, record=True, quiet=False, file=None)
+    with console.capture() as capture:
+        for table in report_tables(mean_figures(scored), scored):
+            console.print(table)
+    text = capture.get()
+    for word in ("category_location", "no_plan", "weighted_level_weekday", "full_stock"):
+        assert word in text
+    assert str(scored[0].origin) in text
+
+
+def test_a_second_run_comes_from_the_cache(
+    scored: list[runs.OriginScore], job: BacktestJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(runs, "load_panel", fail)
+    again = backtest(job, fail)
+    assert all(one.cached for one in again)
+    assert [one.figures for one in again] == [one.figures for one in scored]
+
+
+def test_scores_are_made_anew_from_the_kept_fit(
+    scored: list[runs.OriginScore], job: BacktestJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    for file in (job.cache / "scores").glob(f"*/{job.origins[1]}.json"):
+        file.unlink()
+    monkeypatch.setattr(runs, "fit_as_of", fail)
+    again = backtest(job, lambda _: None)
+    assert [one.cached for one in again] == [True, False]
+    assert again[1].figures == scored[1].figures
+
+
+def test_a_fit_sees_nothing_after_its_origin(
+    scored: list[runs.OriginScore], job: BacktestJob, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for path in job.data_dir.iterdir():
+        if path.is_file():
+            (own / path.name).write_bytes(path.read_bytes())
+    after = pl.col("date") > job.origins[0]
+    sales = pl.read_parquet(own / "sales.parquet")
+    quantity = pl.when(after).then(pl.col("quantity") * 5 + 1).otherwise(pl.col("quantity"))
+    sales.with_columns(quantity).write_parquet(own / "sales.parquet")
+    changed = dataclasses.replace(
+        job, data_dir=own, cache=tmp_path / "cache", origins=job.origins[:1]
+    )
+    (found,) = backtest(changed, lambda _: None)
+    assert found.graph_sha256 == scored[0].graph_sha256
+    assert found.figures != scored[0].figures
+
+
+@pytest.mark.parametrize("moved", [-400, 0, 3])
+def test_an_origin_without_days_on_both_sides_is_refused(job: BacktestJob, moved: int) -> None:
+    last = load_panel(job.data_dir).history.last_day.astype(object)
+    wrong = dataclasses.replace(job, origins=(last + dt.timedelta(days=moved),))
+    with pytest.raises(InvalidField, match="origins must be from"):
+        backtest(wrong, lambda _: None)
+
+
+def test_origins_that_stand_twice_are_refused(job: BacktestJob) -> None:
+    with pytest.raises(InvalidField, match="must each stand once"):
+        dataclasses.replace(job, origins=job.origins[:1] * 2)
+    with pytest.raises(InvalidField, match="one date at the least"):
+        dataclasses.replace(job, origins=())

@@ -1,0 +1,1 @@
+"""Tables, world, models, exports, registry, backtest and the command line."""

@@ -1,0 +1,224 @@
+"""Backtest runs: train as of each origin, export, certify, open as serving does, and score."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from serving.domain.features import feature_set_hash
+from serving.errors import InvalidField
+from training import tables
+from training.backtest.graphs import fit_as_of, keep_fit, kept_fit, write_whole
+from training.backtest.scoring import score
+from training.panel import load_panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from training.content import Recipe
+    from training.panel import Panel
+
+    Progress = Callable[[str], None]
+
+# What decides a fit and its scores; a change of any makes them anew.
+_FIT_CODE = ("demand.py", "demand_rows.py", "graph.py", "panel.py", "features/records.py")
+_SCORE_CODE = (
+    "metrics.py",
+    *(
+        f"backtest/{name}.py"
+        for name in ("baselines", "cover", "forecasts", "intervals", "scoring")
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestJob:
+    """What is asked of a backtest.
+
+    Attributes:
+        data_dir: The data folder.
+        cache: Folder where fits and scores are kept by content.
+        origins: Last known day of each fit.
+        horizon: Days ahead that are scored, and the longest trained.
+        recipe: How each fit is trained.
+    """
+
+    data_dir: Path
+    cache: Path
+    origins: tuple[dt.date, ...]
+    horizon: int
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        """Refuse origins that stand twice, and a recipe for another horizon."""
+        if not self.origins:
+            raise InvalidField("origins", "is required: one date at the least")
+        if len(set(self.origins)) < len(self.origins):
+            raise InvalidField("origins", "must each stand once")
+        if self.recipe.horizon != self.horizon:
+            raise InvalidField("recipe.horizon", f"must be the horizon scored, {self.horizon}")
+
+
+@dataclass(frozen=True, slots=True)
+class OriginScore:
+    """How the model of one origin did.
+
+    Attributes:
+        origin: Its last known day.
+        horizon: Days ahead that were scored.
+        figures: Figures by name, as in training.backtest.scoring.
+        graph_sha256: Digest of the graph that was scored.
+        certified_rows: Rows on which graph and boosters were compared.
+        cached: It was scored before.
+    """
+
+    origin: dt.date
+    horizon: int
+    figures: Mapping[str, float]
+    graph_sha256: str
+    certified_rows: int
+    cached: bool = False
+
+
+class _Keys(NamedTuple):
+    """An origin and the hashes of what its fit and its scores depend on."""
+
+    origin: dt.date
+    fit: str
+    scores: str
+
+
+def backtest(job: BacktestJob, progress: Progress) -> list[OriginScore]:
+    """Score the exported graph on rolling origins.
+
+    Each fit sees the tables up to its origin; the days after it are read apart and only scored.
+
+    Args:
+        job: What is asked.
+        progress: Told the name of each step as it begins.
+
+    Returns:
+        One score an origin, in the order asked.
+
+    Raises:
+        MissingInput: If there are no sales, or too few days before an origin.
+        InvalidField: If an origin has no day with sales after it.
+        ReleaseRefused: If an exported graph differs from its boosters.
+    """
+    keys = _keys(job)
+    kept = [_kept_score(_scores(job, one)) for one in keys]
+    found = [one for one in kept if one is not None]
+    if len(found) == len(keys):
+        return found
+    progress("reading all days")
+    panel = load_panel(job.data_dir)
+    for origin in job.origins:
+        _index(panel, origin)  # a wrong one is refused before the first is fitted
+    return [
+        score_kept or _score_origin(job, panel, one, progress)
+        for one, score_kept in zip(keys, kept, strict=True)
+    ]
+
+
+def mean_figures(scores: Sequence[OriginScore]) -> dict[str, float]:
+    """Return the mean over origins of every figure that all of them have; rows are added up."""
+    names = [name for name in scores[0].figures if all(name in one.figures for one in scores)]
+    return {
+        name: float((np.sum if name.startswith("rows/") else np.mean)(values))
+        for name in names
+        for values in [[one.figures[name] for one in scores]]
+    }
+
+
+def report(job: BacktestJob, scores: Sequence[OriginScore]) -> dict[str, Any]:
+    """Return everything a backtest found, fit for JSON."""
+    return {
+        "horizon": job.horizon,
+        "recipe": asdict(job.recipe),
+        "feature_set_hash": feature_set_hash(),
+        "data_sha256": tables.digest(job.data_dir),
+        "origins": [_record(one) for one in scores],
+        "mean": mean_figures(scores),
+    }
+
+
+def _score_origin(job: BacktestJob, panel: Panel, keys: _Keys, progress: Progress) -> OriginScore:
+    """Fit as of one origin unless that is kept, score, and keep what was found."""
+    origin = keys.origin
+
+    def tell(step: str) -> None:
+        progress(f"{origin}: {step}")
+
+    fit = kept_fit(job.cache / "fits" / keys.fit)
+    if fit is None:
+        fit = fit_as_of(job.data_dir, origin, job.recipe, tell)
+        keep_fit(job.cache / "fits" / keys.fit, fit)
+    tell("scores")
+    index = _index(panel, origin)
+    scored = OriginScore(
+        origin=origin,
+        horizon=min(job.horizon, panel.history.days - 1 - index),
+        figures=score(panel, fit.open(), index, job.horizon),
+        graph_sha256=fit.digest,
+        certified_rows=fit.certificate.row_count,
+    )
+    write_whole(_scores(job, keys), json.dumps(_record(scored), indent=1).encode())
+    return scored
+
+
+def _index(panel: Panel, origin: dt.date) -> int:
+    """Return the place of an origin on the grid, which goes on after it."""
+    first, last = (day.astype(object) for day in (panel.day(0), panel.history.last_day))
+    if not first <= origin < last:
+        before = last - dt.timedelta(days=1)
+        raise InvalidField("origins", f"must be from {first} to {before}, got {origin}")
+    return int((origin - first).days)
+
+
+def _keys(job: BacktestJob) -> list[_Keys]:
+    """Return, for each origin, the hashes of everything its fit and its scores depend on."""
+    content = {
+        "data": tables.digest(job.data_dir),
+        "features": feature_set_hash(),
+        "recipe": asdict(job.recipe),
+        "fit_code": _code_hash(_FIT_CODE),
+    }
+    scoring = {"horizon": job.horizon, "score_code": _code_hash(_SCORE_CODE)}
+    return [
+        _Keys(origin, _hash({**content, "origin": str(origin)}), _hash({**scoring, **content}))
+        for origin in job.origins
+    ]
+
+
+def _hash(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _code_hash(files: Sequence[str]) -> str:
+    code = hashlib.sha256()
+    for file in files:
+        code.update((Path(__file__).parent.parent / file).read_bytes())
+    return code.hexdigest()
+
+
+def _scores(job: BacktestJob, keys: _Keys) -> Path:
+    return job.cache / "scores" / keys.scores / f"{keys.origin}.json"
+
+
+def _kept_score(file: Path) -> OriginScore | None:
+    try:
+        found = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    found["origin"] = dt.date.fromisoformat(found["origin"])
+    return OriginScore(**{**found, "cached": True})
+
+
+def _record(scored: OriginScore) -> dict[str, Any]:
+    return {**asdict(scored), "origin": str(scored.origin), "figures": dict(scored.figures)}

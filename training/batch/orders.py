@@ -1,0 +1,222 @@
+"""The batch form of the reorder question: one row a series."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from serving.adapters.features import STOCK_FIELDS
+from serving.domain.demand import DemandTarget, distribution_std
+from serving.domain.history import MAX_HORIZON
+from serving.domain.reorder_levels import CoverDemand, ReorderLevels, decide, explain
+from serving.domain.replenishment import ReorderMethod, check_service_level, served
+from serving.errors import BeyondTrained, InvalidField, MissingInput
+from serving.flows.demand import predict_cover
+from serving.flows.reorder_inputs import INPUTS, resolve
+from serving.ports import StockInputs
+from training.demand_rows import take
+from training.features.stock import stock_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from serving.flows.reorder_inputs import Resolved
+    from serving.ports import DemandModel
+    from training.batch.questions import Answerer, Part
+    from training.panel import Panel
+
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.intp]
+
+_STOCK = "on_hand"
+_TABLES = {one.name: one.table for one in INPUTS}
+
+
+class _Decided(NamedTuple):
+    """What was decided on some rows of a part: their places, the inputs of all, the levels."""
+
+    rows: Rows
+    found: Resolved
+    levels: ReorderLevels
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderQuestion:
+    """Asks what to order for every series; what is None comes from the tables.
+
+    Attributes:
+        cover_days: Days an order must last; lead time plus review days where None.
+        service_level: Probability of no stock-out in a cycle, 0.5 to 0.99.
+        method: How the order-up-to level is computed.
+    """
+
+    cover_days: int | None = None
+    service_level: float | None = None
+    method: ReorderMethod = ReorderMethod.DISTRIBUTION
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could answer."""
+        if self.cover_days is not None and not 1 <= self.cover_days <= MAX_HORIZON:
+            raise InvalidField("cover_days", f"must be from 1 to {MAX_HORIZON}")
+        if self.service_level is not None:
+            check_service_level("service_level", self.service_level)
+
+    def options(self) -> Mapping[str, object]:
+        """Return the options, fit for JSON."""
+        return {
+            "question": "reorder",
+            "cover_days": self.cover_days,
+            "service_level": self.service_level,
+            "method": self.method.name,
+        }
+
+    def check(self, model: DemandModel) -> None:
+        """Refuse a cover beyond the model's.
+
+        Raises:
+            BeyondTrained: If it is.
+        """
+        longest = model.description.max_cover
+        if self.cover_days is not None and self.cover_days > longest:
+            raise BeyondTrained("cover_days", limit=f"from 1 to {longest}")
+
+    def answerer(self, model: DemandModel, panel: Panel, data_dir: Path) -> Answerer:
+        """Read stock and terms of a panel's series and return what answers its parts."""
+        stocks = _stocks(panel, data_dir)
+        return lambda part: self._answer(model, part, [stocks[index] for index in part.series])
+
+    def _answer(self, model: DemandModel, part: Part, stocks: Sequence[StockInputs]) -> pa.Table:
+        found = resolve(self._sent(len(stocks)), stocks, self.method)
+        reasons = _reasons(found, model.description.max_cover)
+        usable = np.array([reason is None or reason[0] == _STOCK for reason in reasons])
+        rows = np.flatnonzero(usable)
+        decided = _Decided(rows, found, self._decide(model, part, found, rows))
+        return _table(part, decided, [None if reason is None else reason[1] for reason in reasons])
+
+    def _sent(self, count: int) -> dict[str, Floats]:
+        """Return what the options settle for every series."""
+        sent = {}
+        if self.cover_days is not None:
+            sent["lead_time_days"] = np.full(count, float(self.cover_days))
+            sent["review_days"] = np.zeros(count)
+        if self.service_level is not None:
+            sent["service_level"] = np.full(count, self.service_level)
+        return sent
+
+    def _decide(self, model: DemandModel, part: Part, found: Resolved, rows: Rows) -> ReorderLevels:
+        terms = found.terms.take(rows)
+        covers, levels = terms.cover_days, model.description.cover_quantile_levels
+        if rows.size:
+            records = take(part.records, rows)
+            mean, quantiles = predict_cover(model, records, covers, DemandTarget.DEMAND)
+        else:
+            mean, quantiles = np.empty(0), np.empty((0, len(levels)))
+        demand = CoverDemand(
+            levels=levels,
+            quantiles=quantiles,
+            mean=mean,
+            daily_mean=mean / covers,
+            daily_std=distribution_std(levels, quantiles, mean) / np.sqrt(covers),
+        )
+        return decide(terms, demand, self.method)
+
+
+def _stocks(panel: Panel, data_dir: Path) -> list[StockInputs]:
+    """Return what the tables say of each series of a panel, as serving reads it."""
+    pairs = pl.DataFrame({"sku": panel.skus, "location": panel.locations}).cast(pl.String)
+    keys, values = stock_inputs(data_dir, pairs, panel.history.last_day.astype(object))
+    at = pairs.join(
+        keys.with_row_index("row"), on=["sku", "location"], how="left", maintain_order="left"
+    )["row"].to_numpy()
+    return [
+        StockInputs(
+            **{
+                field: value
+                for field, value in zip(STOCK_FIELDS, row, strict=True)
+                if not np.isnan(value)
+            }
+        )
+        for row in values[at].tolist()
+    ]
+
+
+def _reasons(found: Resolved, longest: int) -> list[tuple[str, str] | None]:
+    """Return why a series gets no full answer: the input to blame and a sentence; None if it does.
+
+    What keeps back more goes before stock, without which levels can still be told.
+    """
+    terms = found.terms
+    reasons: list[tuple[str, str] | None] = [None] * terms.on_hand.size
+    for name in sorted(found.missing, key=lambda one: one != _STOCK):
+        sentence = str(MissingInput(name, _TABLES[name]))
+        for row in np.flatnonzero(found.missing[name]):
+            reasons[row] = (name, sentence)
+    known = ~np.isnan(terms.service_level) & ~np.isnan(terms.days)
+    beyond = (
+        ("service_level", ~served(terms.service_level), "from 0.5 to 0.99"),
+        ("lead_time_days + review_days", terms.days > longest, f"from 1 to {longest} days"),
+    )
+    for name, flags, limit in beyond:
+        for row in np.flatnonzero(flags & known):
+            reasons[row] = (name, str(BeyondTrained(name, limit=limit)))
+    return reasons
+
+
+def _table(part: Part, decided: _Decided, reasons: Sequence[str | None]) -> pa.Table:
+    """Lay out what was decided; null where it was not."""
+    rows, levels = decided.rows, decided.levels
+    terms = decided.found.terms.take(rows)
+    stocked = ~np.isnan(terms.on_hand)
+
+    def column(values: NDArray[np.generic], kept: NDArray[np.bool_] | None = None) -> pa.Array:
+        return _spread(values, rows, len(part.skus), kept)
+
+    columns = {
+        "sku": pa.array(part.skus, pa.string()),
+        "location": pa.array(part.locations, pa.string()),
+        "order_up_to": column(levels.order_up_to),
+        # An order costs nothing by itself here: any position below the level is raised to it.
+        "reorder_point": column(levels.order_up_to),
+        "safety_stock": column(levels.safety_stock),
+        "order_quantity": column(levels.order_quantity, stocked),
+        "expected_demand": column(levels.expected_demand),
+        "stockout_probability": column(levels.stockout_probability, stocked),
+        "cover_days": column(terms.cover_days),
+        "service_level": column(terms.service_level),
+        "reason": pa.array(_sentences(decided, stocked, reasons), pa.string()),
+    }
+    return pa.table(columns)
+
+
+def _spread(
+    values: NDArray[np.generic], rows: Rows, count: int, kept: NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """Put values of some rows into a column, null elsewhere and where they are not kept."""
+    out = np.zeros(count, dtype=values.dtype)
+    null = np.ones(count, dtype=np.bool_)
+    out[rows] = values
+    null[rows] = False if kept is None else ~kept
+    return pa.array(out, mask=null)
+
+
+def _sentences(
+    decided: _Decided, stocked: NDArray[np.bool_], reasons: Sequence[str | None]
+) -> list[str | None]:
+    """Return each decision in a sentence, or why there is none."""
+    sentences = list(reasons)
+    names = [field.name for field in dataclasses.fields(ReorderLevels)]
+    for place in np.flatnonzero(stocked):
+        row = decided.rows[place]
+        levels = ReorderLevels(
+            **{name: getattr(decided.levels, name)[place : place + 1] for name in names}
+        )
+        sentences[row] = explain(decided.found.terms.take(np.array([row])), levels)
+    return sentences

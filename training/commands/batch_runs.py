@@ -1,0 +1,82 @@
+"""What the batch commands print while a run goes on and when it is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from serving.settings import load
+from training.batch.models import open_model
+from training.batch.runs import BatchJob, run
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from training.batch.questions import Question
+
+
+def run_with_progress(
+    question: Question,
+    *,
+    data: Path | None,
+    out: Path,
+    as_of: dt.datetime | None,
+    model: str,
+) -> None:
+    """Run a question over a folder with a progress bar and say what was done.
+
+    Args:
+        question: What to ask.
+        data: Data folder; that of the settings where None.
+        out: Parquet file to write.
+        as_of: Last known day; that of the settings, or the last one with sales, where None.
+        model: Version or alias of the model.
+
+    Raises:
+        ParlevelError: For whatever keeps the run from an answer.
+    """
+    settings, console = load(), Console()
+    job = BatchJob(
+        data_dir=data or settings.tables,
+        out=out,
+        as_of=as_of.date() if as_of else settings.as_of,
+        workers=len(os.sched_getaffinity(0)),
+    )
+    opened = open_model(settings.releases, model)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("reading tables", total=None, rate="")
+
+        def tell(done: int, total: int) -> None:
+            rate = f"{done / (time.monotonic() - started):,.0f} series/s"
+            bar.update(task, completed=done, total=total, description="series", rate=rate)
+
+        result = run(job, question, opened, tell)
+    version = f"model {opened.description.name} {opened.description.version}"
+    if result.unchanged:
+        console.print(
+            f"{out} holds these {result.rows:,} rows of {version}: nothing to do", soft_wrap=True
+        )
+        return
+    resumed = f", {result.resumed:,} from an interrupted run" if result.resumed else ""
+    seconds = time.monotonic() - started
+    console.print(
+        f"wrote {result.rows:,} rows of {result.series + result.resumed:,} series to {out} "
+        f"in {seconds:.1f} s ({version}{resumed})",
+        soft_wrap=True,
+    )

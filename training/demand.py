@@ -1,0 +1,288 @@
+"""Train the demand model: boosters of both heads, conformal calibration, hold-out metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightgbm as lgb
+import numpy as np
+
+from serving.domain.demand import QUANTILE_LEVELS
+from serving.domain.features import COLUMN, YEARLY
+from serving.domain.history import WEEK, demand_states
+from serving.errors import MissingInput
+from training.demand_rows import Rows, Sampling, hidden_columns, sample_rows
+from training.graph import HALF, MIN_SPREAD, Calibration, Head, build_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from training.content import Recipe
+    from training.panel import Panel
+
+    Progress = Callable[[str], None]
+
+COVER_LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+OBJECTIVES: tuple[dict[str, object], ...] = (
+    {"objective": "quantile", "alpha": 0.1},
+    {"objective": "quantile", "alpha": 0.5},
+    {"objective": "quantile", "alpha": 0.9},
+    {"objective": "regression"},
+)
+MIN_DAYS = 28
+MAX_ORIGINS = 60
+HORIZON_CUTS = (3, 7, 14, 28, 56)
+MIN_WEEKS = 3  # weekly steps below which calibration origins stand closer
+MIN_GROUP = 200  # rows below which a calibration group is pooled over scales
+
+
+@dataclass(frozen=True, slots=True)
+class DemandFit:
+    """A trained demand model, not yet exported.
+
+    Attributes:
+        daily: The daily head.
+        cover: The cover head.
+        horizon: Longest trained horizon and cover, in days.
+    """
+
+    daily: Head
+    cover: Head
+    horizon: int
+
+    def graph(self) -> bytes:
+        """Return the one ONNX graph of both heads."""
+        return build_graph(self.daily, self.cover)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What training yields.
+
+    Attributes:
+        final: The model fitted on all days.
+        holdout: The model fitted without the calibration days and calibrated without the last
+            origin: what the hold-out metrics are measured on.
+        holdout_origin: Index of the day the hold-out model forecasts from.
+    """
+
+    final: DemandFit
+    holdout: DemandFit
+    holdout_origin: int
+
+
+def train(panel: Panel, recipe: Recipe, progress: Progress) -> Training:
+    """Train on a panel.
+
+    Calibration is out of time: boosters fitted on the days before the calibration days are scored
+    on several origins within them, and the conformal factors found there are kept for the boosters
+    refitted on all days. Coverage so calibrated is marginal and holds as far as the coming weeks
+    are exchangeable with the calibration weeks.
+
+    Args:
+        panel: All series up to the last known day.
+        recipe: What to train.
+        progress: Told the name of each step as it begins.
+
+    Raises:
+        MissingInput: If the history is too short or has no sales.
+    """
+    days = panel.history.days
+    if days < MIN_DAYS or not np.nansum(panel.history.quantity) > 0:
+        raise MissingInput(f"sales of {MIN_DAYS} days or more, some above 0,", "sales")
+    horizon = recipe.horizon_for(days)
+    completed = _completed(panel)
+    origins, first = calibration_origins(days, horizon)
+    progress("rows before calibration")
+    early = sample_rows(
+        panel,
+        completed,
+        training_origins(first + 1),
+        Sampling(horizon, last=first, count=recipe.rows * 3 // 5, seed=recipe.seed),
+    )
+    early_boosters = _fit_heads(early, recipe, days, progress, "calibration")
+    progress("rows for calibration")
+    held = sample_rows(
+        panel,
+        completed,
+        origins,
+        Sampling(horizon, last=days - 1, count=recipe.rows // 2, seed=recipe.seed + 1),
+    )
+    calibrations = [
+        _calibrate(boosters, rows, levels)
+        for boosters, rows, levels in zip(
+            early_boosters, held, (QUANTILE_LEVELS, COVER_LEVELS), strict=True
+        )
+    ]
+    earlier = [
+        _calibrate(boosters, _before(rows, origins[-1]), levels)
+        for boosters, rows, levels in zip(
+            early_boosters, held, (QUANTILE_LEVELS, COVER_LEVELS), strict=True
+        )
+    ]
+    progress("rows of all days")
+    rows = sample_rows(
+        panel,
+        completed,
+        training_origins(days),
+        Sampling(horizon, last=days - 1, count=recipe.rows, seed=recipe.seed + 2),
+    )
+    boosters = _fit_heads(rows, recipe, days, progress, "final")
+    return Training(
+        final=_assemble(boosters, calibrations, horizon),
+        holdout=_assemble(early_boosters, earlier, horizon),
+        holdout_origin=origins[-1],
+    )
+
+
+def training_origins(days: int) -> list[int]:
+    """Return the origins rows are sampled at: every day, or an even spread over two years."""
+    first = max(days // 5, 13) if days < 4 * MIN_DAYS else MIN_DAYS
+    first = max(first, days - 2 * 365)
+    every = range(first, days - 1)
+    if len(every) <= MAX_ORIGINS:
+        return list(every)
+    spread = np.linspace(first, days - 2, MAX_ORIGINS).astype(int)
+    return sorted({int(origin) for origin in spread})
+
+
+def calibration_origins(days: int, horizon: int) -> tuple[list[int], int]:
+    """Return the origins calibration is scored at and the last day its boosters may see.
+
+    The days held out are the horizon and four weeks, at most a third of the history; origins are
+    a week apart, or closer where that gives fewer than four, and leave at least a week to score.
+    """
+    span = min(days // 3, horizon + 28)
+    first = days - 1 - span
+    last = days - 1 - min(WEEK, span // 2)
+    step = WEEK if (last - first) // WEEK >= MIN_WEEKS else max(1, (last - first) // 3)
+    return list(range(first, last + 1, step)), first
+
+
+def _completed(panel: Panel) -> NDArray[np.float64]:
+    (_, _, completed), *_ = demand_states(panel.history, [panel.history.days - 1])
+    return completed
+
+
+def _before(rows: Rows, origin: int) -> Rows:
+    keep = rows.origin < origin
+    return Rows(
+        *(getattr(rows, name)[keep] for name in ("features", "target", "scale", "series", "origin"))
+    )
+
+
+def _fit_heads(
+    heads: tuple[Rows, Rows], recipe: Recipe, days: int, progress: Progress, stage: str
+) -> tuple[list[lgb.Booster], list[lgb.Booster]]:
+    fitted = []
+    for name, rows in zip(("daily", "cover"), heads, strict=True):
+        features = rows.features.copy()
+        features[:, hidden_columns(days, YEARLY)] = 0.0
+        weight = np.maximum(rows.scale / rows.scale.mean(), 0.02)
+        data = lgb.Dataset(
+            features, label=rows.target, weight=weight, params={"max_bin": 127, "verbose": -1}
+        )
+        boosters = []
+        for objective in OBJECTIVES:
+            progress(f"{stage}: {name} {objective.get('alpha', 'mean')}")
+            boosters.append(lgb.train(_parameters(recipe) | objective, data, recipe.trees))
+        fitted.append(boosters)
+    return fitted[0], fitted[1]
+
+
+def _parameters(recipe: Recipe) -> dict[str, object]:
+    return {
+        "learning_rate": recipe.learning_rate,
+        "num_leaves": recipe.leaves,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.6,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "seed": recipe.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+
+
+def _calibrate(boosters: Sequence[lgb.Booster], rows: Rows, levels: Sequence[float]) -> Calibration:
+    """Find the conformal factors of a head on rows its boosters have not seen."""
+    low, middle, high = (np.asarray(booster.predict(rows.features)) for booster in boosters[:3])
+    scale_cuts = tuple(np.unique(np.quantile(rows.scale, (0.25, 0.5, 0.75))).tolist())
+    longest = int(rows.features[:, COLUMN["horizon"]].max())
+    horizon_cuts = tuple(float(cut) for cut in HORIZON_CUTS if cut < longest)
+    shape = (2, len(scale_cuts) + 1, len(horizon_cuts) + 1)
+    found = Calibration(tuple(levels), scale_cuts, horizon_cuts, np.zeros((*shape, len(levels))))
+    group = np.array(np.unravel_index(found.groups(rows.features), shape))
+    above = (rows.target - middle) / np.maximum(high - middle, MIN_SPREAD)
+    below = (rows.target - middle) / np.maximum(middle - low, MIN_SPREAD)
+    half = levels.index(HALF)  # the median is left as fitted: the point forecast is its own
+    for index in np.ndindex(shape):
+        members, factors = _group_of(group, index), found.factors[index]
+        for column, level in enumerate(levels):
+            if column != half:
+                side = above if column > half else below
+                factors[column] = conformal_quantile(side[members], level)
+        # Factors of the right sign that ascend with the level are what keeps quantiles in order.
+        factors[half + 1 :] = np.maximum.accumulate(np.maximum(factors[half + 1 :], 0.0))
+        factors[:half] = np.minimum.accumulate(np.minimum(factors[:half], 0.0)[::-1])[::-1]
+    return found
+
+
+def _group_of(group: NDArray[np.int64], index: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the rows of a group, of wider and wider groups where it is too small."""
+    members = np.ones(group.shape[1], dtype=bool)
+    for axes in ((0, 1, 2), (0, 2), (0,)):
+        within: NDArray[np.bool_] = (group[list(axes)] == np.array(index)[list(axes), None]).all(
+            axis=0
+        )
+        if within.sum() >= MIN_GROUP:
+            return within
+    return members
+
+
+def conformal_quantile(scores: NDArray[np.float64], level: float) -> float:
+    """Return the quantile of n scores that covers a new exchangeable one with at least `level`.
+
+    Below a half the mirror image is taken, so that both tails lean outward.
+
+    Args:
+        scores: Calibration scores, shape (n,).
+        level: Probability level.
+
+    Returns:
+        The ceil((n + 1) level)-th smallest score, at most the largest.
+
+    Source: Vovk, Gammerman, Shafer (2005), Algorithmic Learning in a Random World.
+
+    Example:
+        >>> conformal_quantile(np.arange(1.0, 10.0), 0.9)
+        9.0
+        >>> conformal_quantile(np.arange(1.0, 10.0), 0.1)
+        1.0
+    """
+    if level < HALF:
+        return -conformal_quantile(-scores, 1.0 - level)
+    count = scores.size
+    rank = min(count, int(np.ceil((count + 1) * level - 1e-9)))
+    return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def _assemble(
+    boosters: tuple[list[lgb.Booster], list[lgb.Booster]],
+    calibrations: Sequence[Calibration],
+    horizon: int,
+) -> DemandFit:
+    heads = [
+        Head(
+            boosters=(four[0], four[1], four[2], four[3]),
+            calibration=calibration,
+            summed=summed,
+        )
+        for four, calibration, summed in zip(boosters, calibrations, (False, True), strict=True)
+    ]
+    return DemandFit(daily=heads[0], cover=heads[1], horizon=horizon)

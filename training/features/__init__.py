@@ -1,0 +1,1 @@
+"""Demand features offline: histories from tables, records at origins, and the feature store."""

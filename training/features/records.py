@@ -1,0 +1,158 @@
+"""Packed records of all series at an origin: one code for training and for materialisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from serving.domain.features import LOCATION, PRODUCT, WIDTHS, SeriesRecords
+from serving.domain.history import STATE, WEEK, demand_states
+from training.features.calendars import DAYS_OF_LOCATION
+from training.features.catalogue import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from training.panel import Panel
+
+    Floats = NDArray[np.float32]
+
+Future = Literal["planned", "realised"]
+
+
+class PeerRecords(NamedTuple):
+    """Records of everything but the series themselves.
+
+    Attributes:
+        products: Records of the products of the catalogue, of its categories, and of everything,
+            shape (products + categories + 1, WIDTHS["product"]).
+        locations: Records of the locations of the catalogue, of its regions, and of everywhere,
+            shape (locations + regions + 1, WIDTHS["location"]).
+    """
+
+    products: Floats
+    locations: Floats
+
+
+def product_keys(panel: Panel) -> list[str]:
+    """Return the key of each product record: products, then stand-ins for unlisted ones."""
+    names = panel.catalogue.category_names
+    return [*panel.catalogue.products, *(f"category:{name}" for name in (*names, ""))]
+
+
+def location_keys(panel: Panel) -> list[str]:
+    """Return the key of each location record: locations, then stand-ins for unlisted ones."""
+    names = panel.catalogue.region_names
+    return [*panel.catalogue.locations, *(f"region:{name}" for name in (*names, ""))]
+
+
+def records_at(
+    panel: Panel, origins: Sequence[int], *, future: Future = "realised"
+) -> Iterator[tuple[int, SeriesRecords]]:
+    """Yield the records of every series at each origin, oldest origin first.
+
+    Args:
+        panel: The series.
+        origins: Indices of the last known day, ascending.
+        future: Take the days ahead from the plan, or as they came true (days beyond the grid are
+            then unknown).
+
+    Yields:
+        The origin and the records in the order of the panel's series.
+
+    Raises:
+        InvalidField: If the origins are not ascending days of the panel.
+    """
+    walks = zip(peer_records(panel, origins), demand_states(panel.history, origins), strict=True)
+    for (_, peers), (origin, state, _) in walks:
+        day = panel.day(origin)
+        yield (
+            origin,
+            SeriesRecords(
+                origin=day,
+                state=state,
+                product=peers.products[panel.series.product],
+                location=peers.locations[panel.series.location],
+                future=panel.future(day) if future == "planned" else panel.realised(origin),
+            ),
+        )
+
+
+def peer_records(panel: Panel, origins: Sequence[int]) -> Iterator[tuple[int, PeerRecords]]:
+    """Yield the records of all products and locations at each origin, oldest origin first.
+
+    Args:
+        panel: Any panel of the folder.
+        origins: Indices of the last known day, ascending.
+
+    Yields:
+        The origin and the records.
+
+    Raises:
+        InvalidField: If the origins are not ascending days of the panel.
+    """
+    walks = zip(
+        demand_states(panel.peers.products, origins),
+        demand_states(panel.peers.locations, origins),
+        strict=True,
+    )
+    for (origin, categories, _), (_, places, _) in walks:
+        yield (
+            origin,
+            PeerRecords(
+                products=_products(panel, categories),
+                locations=_locations(panel, places, panel.day(origin)),
+            ),
+        )
+
+
+def _products(panel: Panel, categories: Floats) -> Floats:
+    """Join attributes and category; a product without category takes everything's mean."""
+    catalogue = panel.catalogue
+    every = categories.shape[0] - 1
+    own = np.where(catalogue.category >= 0, catalogue.category, every)
+    peer = np.concatenate([own, np.arange(every + 1)])
+    out = np.full((peer.size, WIDTHS["product"]), np.nan, dtype=np.float32)
+    first = PRODUCT[ATTRIBUTES[0]].start
+    out[: own.size, first : first + len(ATTRIBUTES)] = catalogue.attributes
+    start = PRODUCT["category_level"].start
+    stop = PRODUCT["category_weekday"].stop
+    out[:, start:stop] = _peer_fields(categories)[peer]
+    out[:, PRODUCT["category_state"]] = categories[peer]
+    return out
+
+
+def _locations(panel: Panel, places: Floats, day: np.datetime64) -> Floats:
+    """Join the mean series with the calendar; a stand-in has the calendar all locations share."""
+    out = np.full((places.shape[0], WIDTHS["location"]), np.nan, dtype=np.float32)
+    start = LOCATION["location_level"].start
+    out[:, start : LOCATION["location_weekday"].stop] = _peer_fields(places)
+    marked = panel.calendar(day)
+    out[: marked.shape[0], DAYS_OF_LOCATION] = marked
+    regions = np.append(panel.catalogue.region, -1)
+    for place in range(marked.shape[0], places.shape[0]):
+        region = place - marked.shape[0]
+        within = regions[:-1] == region
+        members = marked[within] if within.any() else marked
+        same = ((members == members[0]) | (np.isnan(members) & np.isnan(members[0]))).all(axis=0)
+        out[place, DAYS_OF_LOCATION] = np.where(same, members[0], np.float32(np.nan))
+    return out
+
+
+def _peer_fields(states: Floats) -> Floats:
+    """Return level, fast, slow, available and weekday factors of mean series, shape (n, 11)."""
+    level = states[:, STATE["level"]]
+    positive = np.where(level > 0, level, np.float32(np.nan))
+    return np.concatenate(
+        [
+            level,
+            states[:, STATE["level_fast"]] / positive,
+            states[:, STATE["level_slow"]] / positive,
+            states[:, STATE["available_7"]],
+            states[:, STATE["weekday"]][:, :WEEK],
+        ],
+        axis=1,
+    )

@@ -1,0 +1,201 @@
+"""Sales rows onto a grid of consecutive days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from serving.domain.history import History
+from serving.errors import InvalidField, MissingInput
+from training import tables
+from training.features.plans import REGIME
+from training.tables.datasets import Dataset, infer_frequency, stored_dataset
+from training.tables.layers import part_path, read_manifest
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from training.features.plans import Campaign
+
+    Floats = NDArray[np.float64]
+
+_KEYS = ("sku", "location")
+_COLUMNS = ("date", *_KEYS, "quantity", "available_fraction", *REGIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """Sales of a folder, read as far as they are asked for.
+
+    Attributes:
+        rows: The rows up to the last day, unread.
+        first_day: First day with a row.
+        last_day: Last day of the grid.
+        skus: Products with a row, ascending.
+        locations: Locations with a row, ascending.
+        absent_is_zero: Whether a day without a row is a day without sales.
+        recorded: Which of price, discount and promoted the rows record.
+    """
+
+    rows: pl.LazyFrame
+    first_day: np.datetime64
+    last_day: np.datetime64
+    skus: tuple[str, ...]
+    locations: tuple[str, ...]
+    absent_is_zero: bool
+    recorded: frozenset[str]
+
+    @property
+    def days(self) -> int:
+        """Days of the grid."""
+        return int((self.last_day - self.first_day).astype(np.int64)) + 1
+
+    def series_per_sku(self) -> list[tuple[str, int]]:
+        """Count the locations of each product, products ascending."""
+        counts = self.rows.group_by("sku").agg(pl.col("location").n_unique()).collect()
+        return counts.sort("sku").rows()
+
+    def of(self, skus: Sequence[str] | None) -> pl.DataFrame:
+        """Read the rows of some products, or of all, series first and time last."""
+        rows = self.rows
+        if skus is not None:
+            rows = rows.filter(pl.col("sku").is_in(list(skus)))
+        return rows.collect().sort(*_KEYS, "date")
+
+
+def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
+    """Find the extent of the sales of a folder.
+
+    Args:
+        data_dir: The data folder.
+        as_of: Last day to read; the last day with a row where None.
+
+    Returns:
+        The sales up to that day.
+
+    Raises:
+        MissingInput: If the folder has no sales.
+        InvalidField: If no row is as old as `as_of`, or a row is no day.
+    """
+    rows = _scan(data_dir)
+    dataset = stored_dataset(data_dir) or _inferred(rows)
+    if dataset.frequency != "day":
+        raise InvalidField("dataset.frequency", f"must be day, got {dataset.frequency}")
+    if as_of is not None:
+        rows = rows.filter(pl.col("date") <= as_of)
+    date = pl.col("date")
+    extent = rows.select(
+        date.min().alias("first"),
+        date.max().alias("last"),
+        *(pl.col(name).is_not_null().any() for name in REGIME),
+    ).collect()
+    if extent["first"][0] is None:
+        raise InvalidField("as_of", f"must not be before the first day of sales, got {as_of}")
+    names = [rows.select(pl.col(key).unique().sort()).collect()[key].to_list() for key in _KEYS]
+    return Sales(
+        rows=rows,
+        first_day=np.datetime64(extent["first"][0], "D"),
+        last_day=np.datetime64(as_of or extent["last"][0], "D"),
+        skus=tuple(names[0]),
+        locations=tuple(names[1]),
+        absent_is_zero=dataset.absent_days == "zero",
+        recorded=frozenset(name for name in REGIME if extent[name][0]),
+    )
+
+
+def dense(
+    rows: pl.DataFrame, sales: Sales, keys: pl.DataFrame, campaigns: Sequence[Campaign]
+) -> History:
+    """Lay sales rows out on the grid.
+
+    Before its first row a series is not recorded. After it a day without a row sold nothing from
+    full shelves (unless absent days are missing), at the price and promotion last recorded.
+
+    Args:
+        rows: Sorted rows as `Sales.of` reads them.
+        sales: Where they come from.
+        keys: The series in the order of the rows, as `series_keys` returns them.
+        campaigns: Campaigns that say what rows leave open.
+
+    Returns:
+        The history of shape (days, series).
+    """
+    shape = (sales.days, keys.height)
+    first = int(sales.first_day.astype(np.int64))
+    day = rows["date"].cast(pl.Int32).to_numpy().astype(np.int64) - first
+    lengths = keys["rows"].to_numpy().astype(np.int64)
+    series = np.repeat(np.arange(keys.height), lengths)
+    starts = day[np.cumsum(lengths) - lengths]
+
+    def spread(column: str) -> Floats:
+        out = np.full(shape, np.nan)
+        out[day, series] = rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return out
+
+    begun = np.arange(sales.days)[:, None] >= starts[None, :]
+    quantity, available = spread("quantity"), spread("available_fraction")
+    if sales.absent_is_zero:
+        quantity[begun & np.isnan(quantity)] = 0.0
+    available[np.isnan(available)] = 1.0
+    regime = {name: spread(name) for name in REGIME}
+    _fold(campaigns, regime, first)
+    for name in REGIME:
+        if name in sales.recorded:
+            _carry_forward(regime[name])
+    for name in ("discount", "promoted"):
+        regime[name][np.isnan(regime[name])] = 0.0
+    return History(sales.first_day, quantity, available, **regime)
+
+
+def series_keys(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return sku, location and number of rows of each series, in the order of sorted rows."""
+    return rows.group_by(*_KEYS, maintain_order=True).agg(pl.len().alias("rows"))
+
+
+def _inferred(rows: pl.LazyFrame) -> Dataset:
+    days = rows.select(pl.col("date").unique().sort()).collect()["date"].to_list()
+    return Dataset(frequency=infer_frequency(days))
+
+
+def _scan(data_dir: Path) -> pl.LazyFrame:
+    """Open the sales without reading them where they are imported; a plain table is read once."""
+    loads = read_manifest(data_dir).get("sales")
+    if not loads:
+        if not tables.exists(data_dir, "sales"):
+            raise MissingInput("sales", "sales")
+        return tables.read(data_dir, "sales", columns=list(_COLUMNS)).lazy()
+    parts = [pl.scan_parquet(part_path(data_dir, load)) for load in loads]
+    rows = pl.concat(parts, how="diagonal")
+    there = set(rows.collect_schema().names())
+    absent = [name for name in _COLUMNS if name not in there]
+    return rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent).select(
+        _COLUMNS
+    )
+
+
+def _fold(campaigns: Sequence[Campaign], regime: dict[str, Floats], first: int) -> None:
+    """Put campaigns where no row says otherwise."""
+    if not campaigns:
+        return
+    folded = {name: np.full_like(regime[name], np.nan) for name in ("discount", "promoted")}
+    for campaign in campaigns:
+        start, stop = max(campaign.first - first, 0), campaign.last + 1 - first
+        if start < stop:
+            for name, value in (("discount", campaign.discount), ("promoted", 1.0)):
+                block = folded[name][start:stop, campaign.series]
+                folded[name][start:stop, campaign.series] = np.fmax(block, value)
+    for name, values in folded.items():
+        regime[name][:] = np.where(np.isnan(regime[name]), values, regime[name])
+
+
+def _carry_forward(values: Floats) -> None:
+    """Fill each gap with the value before it."""
+    for day in range(1, values.shape[0]):
+        values[day] = np.where(np.isnan(values[day]), values[day - 1], values[day])

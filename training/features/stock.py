@@ -1,0 +1,149 @@
+"""What the tables say of stock and supply, per series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from serving.adapters.features import STOCK_FIELDS
+from training import tables
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_PAIR = ("sku", "location")
+_DELIVERIES = 2  # least deliveries from which a deviation can be told
+
+
+def stock_inputs(
+    data_dir: Path, pairs: pl.DataFrame, as_of: dt.date
+) -> tuple[pl.DataFrame, NDArray[np.float64]]:
+    """Collect stock and supply of series, and of those that have stock without sales.
+
+    Args:
+        data_dir: The data folder.
+        pairs: Columns sku and location of the series that sell.
+        as_of: The last known day.
+
+    Returns:
+        The sku and location of each record, sorted, and its STOCK_FIELDS, NaN where the tables are
+        silent, shape (n, fields).
+    """
+    held = _inventory(data_dir, as_of)
+    frame = pl.concat([pairs.select(_PAIR), held.select(_PAIR)]).unique().sort(_PAIR)
+    frame = frame.join(held, on=_PAIR, how="left", maintain_order="left")
+    frame = _with_sourcing(frame, data_dir, as_of)
+    frame = _with_policy(frame, data_dir)
+    frame = frame.join(
+        _table(data_dir, "products", ("sku", "minimum_order_quantity", "pack_size")),
+        on="sku",
+        how="left",
+        maintain_order="left",
+    ).rename({"service_target": "service_level"})
+    numbers = frame.select(pl.col(STOCK_FIELDS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    return frame.select(_PAIR), numbers
+
+
+def _inventory(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
+    """Return each pair's stock on its latest day, summed over lots."""
+    measures = ("on_hand", "on_order", "backorders")
+    rows = _table(data_dir, "inventory", ("date", *_PAIR, *measures))
+    rows = rows.filter(pl.col("date") <= as_of)
+    latest = rows.filter(pl.col("date") == pl.col("date").max().over(_PAIR))
+    # A sum of nothing known is not known.
+    totals = [
+        pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in measures
+    ]
+    return latest.group_by(_PAIR).agg(totals)
+
+
+def _with_sourcing(frame: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.DataFrame:
+    """Join lead times of the preferred source, of the location where it has one of its own."""
+    names = ("sku", "supplier_id", "location", "share", "lead_time_days", "preferred")
+    rows = _table(data_dir, "sourcing", names).sort(
+        pl.col("preferred").fill_null(value=False),
+        pl.col("share").fill_null(0.0),
+        pl.col("lead_time_days").fill_null(np.inf),
+        "supplier_id",
+        descending=[True, True, False, False],
+    )
+    rows = rows.join(
+        _deliveries(data_dir, as_of), on=["sku", "supplier_id"], how="left", maintain_order="left"
+    )
+    # Both figures of one supplier: a deviation of another's says nothing of this one's lead time.
+    figures = ("lead_time_days", "lead_time_std_days")
+    rows = rows.filter(pl.col("lead_time_days").is_not_null()).with_columns(
+        source=pl.struct(figures)
+    )
+    for key, chosen in (
+        (_PAIR, rows.filter(pl.col("location").is_not_null())),
+        (("sku",), rows.filter(pl.col("location").is_null())),
+    ):
+        best = chosen.unique(key, keep="first", maintain_order=True).select(*key, "source")
+        frame = _fill_from(frame, best, key, ("source",))
+    return frame.unnest("source")
+
+
+def _deliveries(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
+    """Return the deviation of each supplier's lead times from orders received by a day."""
+    names = ("sku", "supplier_id", "order_date", "delivered_date")
+    rows = _table(data_dir, "purchase_orders", names).filter(pl.col("delivered_date") <= as_of)
+    days = (pl.col("delivered_date") - pl.col("order_date")).dt.total_days()
+    enough = pl.len() >= _DELIVERIES
+    return rows.group_by("sku", "supplier_id").agg(
+        pl.when(enough).then(days.std(ddof=1)).alias("lead_time_std_days")
+    )
+
+
+def _with_policy(frame: pl.DataFrame, data_dir: Path) -> pl.DataFrame:
+    """Join review days and service target, the most specific row that has one first."""
+    kept = ("review_days", "service_target")
+    rows = _table(data_dir, "policy", (*_PAIR, *kept))
+    sku, location = (pl.col(name).is_not_null() for name in _PAIR)
+    for key, chosen in (
+        (_PAIR, rows.filter(sku & location)),
+        (("sku",), rows.filter(sku & ~location)),
+        (("location",), rows.filter(~sku & location)),
+        ((), rows.filter(~sku & ~location)),
+    ):
+        frame = _fill_from(frame, chosen.select(*key, *kept), key, kept)
+    return frame
+
+
+def _fill_from(
+    frame: pl.DataFrame, rows: pl.DataFrame, key: Sequence[str], columns: Sequence[str]
+) -> pl.DataFrame:
+    """Fill what columns leave open from rows with that key; rows without key hold for all."""
+    renamed = rows.rename({name: f"{name}_found" for name in columns})
+    if key:
+        joined = frame.join(renamed, on=list(key), how="left", maintain_order="left")
+    else:
+        found = renamed.row(0) if renamed.height else (None,) * len(columns)
+        joined = frame.with_columns(
+            pl.lit(value, dtype=pl.Float64).alias(name)
+            for name, value in zip(renamed.columns, found, strict=True)
+        )
+    filled = [
+        pl.coalesce(*([name] if name in frame.columns else []), f"{name}_found").alias(name)
+        for name in columns
+    ]
+    return joined.with_columns(filled).drop(f"{name}_found" for name in columns)
+
+
+def _table(data_dir: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Read columns of a table; no rows where the folder has none."""
+    if tables.exists(data_dir, table):
+        return tables.read(data_dir, table, columns=columns)
+    texts, dates = {*_PAIR, "supplier_id"}, {"date", "order_date", "delivered_date"}
+    return pl.DataFrame(
+        schema={
+            name: pl.String if name in texts else pl.Date if name in dates else pl.Float64
+            for name in columns
+        }
+    )

@@ -1,0 +1,283 @@
+"""Panels: series of a folder on one grid of days, with what is planned and what their peers sell.
+
+Training and materialisation both start here, so both see the same past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from training.features.calendars import Calendar, load_calendar
+from training.features.catalogue import Catalogue, load_catalogue
+from training.features.peers import Peers, PeerSums
+from training.features.plans import REGIME, Plan, PlanTables, load_plans, realised
+from training.features.sales import Sales, dense, open_sales, series_keys
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from serving.domain.history import History
+
+    Floats = NDArray[np.float32]
+    Indices = NDArray[np.int64]
+
+CHUNK_SERIES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What panels of one data folder share.
+
+    Attributes:
+        sales: Its sales up to the last day of the grid.
+        catalogue: Every known product and location with its attributes.
+        calendar: Holidays and paydays of every location of the catalogue.
+        plans: What is decided for days to come.
+    """
+
+    sales: Sales
+    catalogue: Catalogue
+    calendar: Calendar
+    plans: PlanTables
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Series on a common grid of days, sorted by sku and location.
+
+    Attributes:
+        skus: Product of each series, shape (n,).
+        locations: Location of each series, shape (n,).
+        product: Index of each series' product in the catalogue, shape (n,).
+        location: Index of each series' location in the catalogue, shape (n,).
+        history: Their past, shape (days, n).
+        plan: What is decided for days to come.
+    """
+
+    skus: tuple[str, ...]
+    locations: tuple[str, ...]
+    product: Indices
+    location: Indices
+    history: History
+    plan: Plan
+
+
+class Unsold(NamedTuple):
+    """Planned days of series without sales.
+
+    Attributes:
+        skus: Product of each series.
+        locations: Location of each series.
+        future: Their plan records, shape (n, WIDTHS["known_future"]).
+    """
+
+    skus: list[str]
+    locations: list[str]
+    future: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Series of a folder together with what surrounds them.
+
+    Attributes:
+        folder: What all panels of the folder share.
+        series: The series themselves.
+        peers: Mean series of categories, locations and regions, over all series of the folder.
+    """
+
+    folder: Folder
+    series: Series
+    peers: Peers
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """Product of each series, shape (n,)."""
+        return self.series.skus
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """Location of each series, shape (n,)."""
+        return self.series.locations
+
+    @property
+    def history(self) -> History:
+        """Past of the series, shape (days, n)."""
+        return self.series.history
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Every known product and location with its attributes."""
+        return self.folder.catalogue
+
+    def day(self, origin: int) -> np.datetime64:
+        """Return the date of a day of the grid."""
+        return self.history.first_day + np.timedelta64(origin, "D")
+
+    def future(self, origin_day: np.datetime64) -> Floats:
+        """Return what is planned after an origin, shape (n, WIDTHS["known_future"])."""
+        return self.series.plan.after(origin_day, len(self.skus))
+
+    def realised(self, origin: int) -> Floats:
+        """Return the regime that came true after a day of the grid, laid out as `future` is.
+
+        What the tables never record stays NaN, as it will when serving.
+        """
+        past = self.history.between(origin + 1, self.history.days)
+        recorded = set(self.folder.sales.recorded)
+        if self.series.plan.campaigns:
+            recorded |= {"discount", "promoted"}
+        rows = [getattr(past, name) if name in recorded else None for name in REGIME]
+        return realised(rows, len(self.skus))
+
+    def calendar(self, origin_day: np.datetime64) -> Floats:
+        """Return the day fields after an origin of each location of the catalogue."""
+        return self.folder.calendar.after(origin_day)
+
+
+def load_panel(
+    data_dir: Path, *, as_of: dt.date | None = None, skus: Sequence[str] | None = None
+) -> Panel:
+    """Load series of a folder at once.
+
+    Args:
+        data_dir: The data folder.
+        as_of: Last day of the grid; the last day with a row of sales where None.
+        skus: Products to load; all where None. Peers always come from all products.
+
+    Returns:
+        The panel.
+
+    Raises:
+        MissingInput: If the folder has no sales.
+        InvalidField: If no row of sales is as old as `as_of`.
+    """
+    folder = open_folder(data_dir, as_of)
+    if skus is not None:
+        return Panel(folder, _series(folder, sorted(set(skus))), load_peers(folder))
+    return _whole(folder)
+
+
+def iter_panels(
+    data_dir: Path, *, as_of: dt.date | None = None, chunk: int = CHUNK_SERIES
+) -> Iterator[Panel]:
+    """Load a folder in chunks of whole products, so that memory stays bounded.
+
+    Sales are read twice: once for the peers, once for the series.
+
+    Args:
+        data_dir: The data folder.
+        as_of: Last day of the grid; the last day with a row of sales where None.
+        chunk: Series of a chunk, more where a single product has more.
+
+    Yields:
+        Panels of the same grid; all their series together are those of `load_panel`.
+
+    Raises:
+        MissingInput: If the folder has no sales.
+        InvalidField: If no row of sales is as old as `as_of`.
+    """
+    folder = open_folder(data_dir, as_of)
+    chunks = _chunks(folder, chunk)
+    if len(chunks) == 1:
+        yield _whole(folder)
+        return
+    peers = load_peers(folder, chunk=chunk)
+    for skus in chunks:
+        yield Panel(folder, _series(folder, skus), peers)
+
+
+def load_peers(folder: Folder, *, chunk: int = CHUNK_SERIES) -> Peers:
+    """Compute the mean series of a folder chunk by chunk.
+
+    Args:
+        folder: The folder.
+        chunk: Series of a chunk.
+
+    Returns:
+        The peers; the same bits whatever the chunk.
+    """
+    sums = PeerSums(folder.catalogue, folder.sales.days)
+    for skus in _chunks(folder, chunk):
+        series = _series(folder, skus)
+        sums.add(series.history, series.product, series.location)
+    return sums.mean(folder.sales.first_day)
+
+
+def planned_unsold(folder: Folder, sold: pl.DataFrame, last_day: np.datetime64) -> Unsold:
+    """Return the planned days of series that are planned and have never sold.
+
+    Args:
+        folder: The folder.
+        sold: Columns sku and location of the series that have sold.
+        last_day: The last known day.
+
+    Returns:
+        The series and their records.
+    """
+    keys = folder.plans.pairs().join(sold, on=["sku", "location"], how="anti")
+    skus, locations = keys["sku"].to_list(), keys["location"].to_list()
+    places = dict(zip(folder.catalogue.locations, folder.catalogue.regions, strict=True))
+    campaigns = folder.plans.campaigns_of(skus, [places[location] for location in locations])
+    plan = folder.plans.plan_of(keys, campaigns)
+    return Unsold(skus, locations, plan.after(last_day, keys.height))
+
+
+def open_folder(data_dir: Path, as_of: dt.date | None) -> Folder:
+    """Read what panels of a folder share; see `load_panel`."""
+    sales = open_sales(data_dir, as_of)
+    catalogue = load_catalogue(data_dir, sold=sales.skus, selling=sales.locations)
+    calendar = load_calendar(data_dir, catalogue)
+    return Folder(sales, catalogue, calendar, load_plans(data_dir))
+
+
+def _whole(folder: Folder) -> Panel:
+    series = _series(folder, None)
+    sums = PeerSums(folder.catalogue, folder.sales.days)
+    sums.add(series.history, series.product, series.location)
+    return Panel(folder, series, sums.mean(series.history.first_day))
+
+
+def _series(folder: Folder, skus: Sequence[str] | None) -> Series:
+    """Read the series of some products, or of all."""
+    rows = folder.sales.of(skus)
+    keys = series_keys(rows)
+    names, places = tuple(keys["sku"].to_list()), tuple(keys["location"].to_list())
+    product = _places(folder.catalogue.products, names)
+    location = _places(folder.catalogue.locations, places)
+    regions = folder.catalogue.regions
+    campaigns = folder.plans.campaigns_of(names, [regions[index] for index in location])
+    return Series(
+        skus=names,
+        locations=places,
+        product=product,
+        location=location,
+        history=dense(rows, folder.sales, keys, campaigns),
+        plan=folder.plans.plan_of(keys.select("sku", "location"), campaigns),
+    )
+
+
+def _chunks(folder: Folder, chunk: int) -> list[list[str]]:
+    """Cut the products so that each part has about so many series; never more than by one."""
+    chunks: list[list[str]] = [[]]
+    taken = 0
+    for sku, series in folder.sales.series_per_sku():
+        if chunks[-1] and taken + series > chunk:
+            chunks.append([])
+            taken = 0
+        chunks[-1].append(sku)
+        taken += series
+    return chunks
+
+
+def _places(names: Sequence[str], wanted: Sequence[str]) -> Indices:
+    at = {name: index for index, name in enumerate(names)}
+    return np.asarray([at[name] for name in wanted], dtype=np.int64)

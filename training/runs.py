@@ -1,0 +1,172 @@
+"""Training runs: data in, a certified and registered version out; nothing is done twice."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from serving.domain.demand import QUANTILE_LEVELS
+from serving.domain.features import FEATURES, daily_rows
+from serving.domain.model import Certificate
+from serving.errors import ReleaseRefused
+from training.backtest.graphs import PastFit
+from training.backtest.scoring import score
+from training.card import accuracy_plot, importance_plot, model_card
+from training.certificate import certify
+from training.demand import COVER_LEVELS, DemandFit, train
+from training.demand_rows import take
+from training.features.records import records_at
+from training.panel import load_panel
+from training.registry import HEADLINE, Candidate, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from serving.settings import Settings
+    from training.content import ForecastRun
+    from training.panel import Panel
+
+FORECAST = "forecast"
+# The figures of a run that the terminal, the release and the model card show.
+SHOWN = (
+    HEADLINE,
+    "gain/sku_location/all",
+    "bias/sku_location/all",
+    "wmape/sku_location/every_day",
+    "coverage_90/sku_location/all",
+    "wmape/category_location/all",
+    "wmape/total/all",
+    "service_95/cover/full_stock",
+)
+STEPS = 25  # steps a run tells of, for the progress bar
+CERTIFIED_SERIES = 400
+# What hold-out metrics are measured on; `parlevel backtest` scores everything.
+SCORED_SERIES, SCORED_DAYS = 2_000, 28
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run yields.
+
+    Attributes:
+        version: Registered version.
+        skipped: The version was there already.
+        metrics: Hold-out metrics by name; empty where skipped.
+    """
+
+    version: str
+    skipped: bool
+    metrics: Mapping[str, float]
+
+    def table(self) -> Table:
+        """Return the hold-out metrics as a table for the terminal."""
+        table = Table("hold-out metric", "value")
+        for name in SHOWN:
+            if name in self.metrics:
+                table.add_row(name, f"{self.metrics[name]:.4f}")
+        return table
+
+
+def train_forecast(settings: Settings, run: ForecastRun, tell: Callable[[str], None]) -> RunResult:
+    """Train, export, certify and register the demand model.
+
+    Args:
+        settings: Where the registry and the releases are.
+        run: What is asked.
+        tell: Told the name of each step as it begins.
+
+    Raises:
+        MissingInput: If there are no sales, or too few days of them.
+        TableRefused: If a table breaks its contract.
+        ReleaseRefused: If the certificate does not pass.
+    """
+    registry = Registry(settings)
+    tags = run.tags()
+    known = None if run.force else registry.find(FORECAST, tags)
+    if known is not None:
+        return RunResult(known, skipped=True, metrics={})
+    panel = load_panel(run.data, as_of=run.as_of)
+    training = train(panel, run.recipe, tell)
+    tell("hold-out metrics")
+    metrics = _holdout_metrics(_scored_panel(run, panel), training.holdout, training.holdout_origin)
+    tell("export and certificate")
+    graph = training.final.graph()
+    certificate = certify(graph, training.final, _certified_rows(panel, training.final.horizon))
+    if not certificate["passed"]:
+        failed = [check["name"] for check in certificate["checks"] if not check["passed"]]
+        raise ReleaseRefused(FORECAST, f"its graph differs from its model on {', '.join(failed)}")
+    tell("registration")
+    data_end = panel.history.last_day.astype(object)
+    facts = {
+        "quantile_levels": list(QUANTILE_LEVELS),
+        "cover_quantile_levels": list(COVER_LEVELS),
+        "max_horizon": training.final.horizon,
+        "max_cover": training.final.horizon,
+        "data_end": data_end.isoformat(),
+        "metrics": {name: metrics[name] for name in SHOWN if name in metrics},
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        artifacts = {
+            "accuracy": accuracy_plot(metrics, folder / "accuracy.png"),
+            "importance": importance_plot(training.final, folder / "importance.png"),
+            "card": model_card(folder / "model_card.md", facts=facts, certificate=certificate),
+        }
+        version = registry.register(
+            Candidate(
+                name=FORECAST,
+                graph=graph,
+                certificate=certificate,
+                facts=facts,
+                parameters={**asdict(run.recipe), "features": len(FEATURES)},
+                metrics=metrics,
+                tags={**tags, "data_end": facts["data_end"]},
+                artifacts=artifacts,
+            )
+        )
+    return RunResult(version, skipped=False, metrics=metrics)
+
+
+def _holdout_metrics(panel: Panel, fit: DemandFit, origin: int) -> dict[str, float]:
+    """Score the hold-out model, as exported and through the serving code, after its origin."""
+    horizon = min(fit.horizon, SCORED_DAYS, panel.history.days - 1 - origin)
+    past = PastFit(
+        graph=fit.graph(),
+        origin=panel.day(origin).astype(object),
+        quantile_levels=QUANTILE_LEVELS,
+        cover_quantile_levels=COVER_LEVELS,
+        horizon=fit.horizon,
+        certificate=Certificate(0, 0, 0.0, passed=False),
+    )
+    scored = score(panel, past.open(), origin, horizon)
+    return {name: value for name, value in scored.items() if np.isfinite(value)}
+
+
+def _scored_panel(run: ForecastRun, panel: Panel) -> Panel:
+    """Return a panel of at most about SCORED_SERIES series, products drawn evenly."""
+    if len(panel.skus) <= SCORED_SERIES:
+        return panel
+    skus = sorted(set(panel.skus))
+    step = -(-len(panel.skus) // SCORED_SERIES)
+    return load_panel(run.data, as_of=run.as_of, skus=skus[::step])
+
+
+def _certified_rows(panel: Panel, horizon: int) -> NDArray[np.float32]:
+    """Return feature rows of series spread over the panel, as the model will be asked them."""
+    ((_, records),) = records_at(panel, [panel.history.days - 1], future="planned")
+    series = np.unique(np.linspace(0, len(panel.skus) - 1, CERTIFIED_SERIES).astype(np.int64))
+    some = take(records, series)
+    rows = [
+        daily_rows(some, horizon, sales_target=sales).reshape(-1, len(FEATURES))
+        for sales in (False, True)
+    ]
+    everything: NDArray[np.float32] = np.concatenate(rows)
+    step = max(1, len(everything) // 8_000)
+    return everything[::step]
