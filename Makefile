@@ -168,3 +168,15 @@ wheel: $(VENV)/stamp ## Build the client's wheel into dist/.
 bento: wheel ## Build what serves as a bento into .build/bentoml and print its tag.
 	@mkdir -p $(BENTOML_HOME)
 	@$(BIN)/bentoml build --output tag
+
+# ----------------------------------------------------------------------- load
+
+LOAD ?= short
+
+.PHONY: load
+load: $(VENV)/stamp ## Put a crowd on the running service and check its SLOs. LOAD=short, sustained, ramp, spike.
+	@$(BIN)/python -m loadtests run --profile $(LOAD) $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/stamp ## Benchmark both doors beside measured floors; keeps a dated result.
+	@$(BIN)/python -m loadtests.bench $(ARGS)

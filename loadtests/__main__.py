@@ -1,6 +1,6 @@
 """Put a mixed crowd on a running service and hold it to its service levels.
 
-    python -m loadtests run --profile sustained
+Usage: python -m loadtests run --profile sustained
 """
 
 from __future__ import annotations

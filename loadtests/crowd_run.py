@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from loadtests import users  # isort: skip  # locust comes before anything that opens sockets
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import gevent
+import gevent  # type: ignore[import-untyped]
 from locust.env import Environment
 from locust.html import get_html_report
 
@@ -52,27 +52,20 @@ class Load:
             What was measured of each question at each door.
         """
         kinds = users.crowd_at(self.series, grpc_host=self.grpc_host, http_host=self.http_host)
-        shape = users.Staged()
-        shape.stages = self.stages
+        shape = users.Staged(self.stages)
         environment = Environment(
             user_classes=kinds, shape_class=shape, stop_timeout=STOP_SECONDS, reset_stats=False
         )
-        unanswered: Counter[tuple[str, str]] = Counter()
-
-        def note(request_type: str, name: str, exception: object, **_: Any) -> None:  # noqa: ANN401 - locust passes more
-            if exception is not None and not isinstance(exception, users.WrongAnswer):
-                unanswered[request_type, name] += 1
-
-        environment.events.request.add_listener(note)
+        failures = Failures()
+        environment.events.request.add_listener(failures.note)
         runner = environment.create_local_runner()
         runner.start_shape()
-        with gevent.Timeout(self.stages[-1].until + LATE_SECONDS, exception=False):
-            runner.shape_greenlet.join()
+        gevent.wait([runner.shape_greenlet], timeout=self.stages[-1].until + LATE_SECONDS)
         runner.quit()
         if html is not None:
             html.parent.mkdir(parents=True, exist_ok=True)
             html.write_text(get_html_report(environment), encoding="utf-8")
-        return _measured(environment, unanswered)
+        return _measured(environment, failures)
 
 
 def report_name(profile: str, moment: dt.datetime) -> str:
@@ -80,17 +73,43 @@ def report_name(profile: str, moment: dt.datetime) -> str:
     return f"{profile}-{moment:%Y-%m-%dT%H%M%SZ}.html"
 
 
-def _measured(environment: Environment, unanswered: Counter[tuple[str, str]]) -> list[Measured]:
+class Failures:
+    """What failed, by door and question."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._reasons: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._unanswered: Counter[tuple[str, str]] = Counter()
+
+    def note(self, request_type: str, name: str, exception: object, **_: Any) -> None:  # noqa: ANN401 - locust passes more
+        """Note how a request went."""
+        if exception is None:
+            return
+        self._reasons[request_type, name][str(exception)] += 1
+        if not isinstance(exception, users.WrongAnswer):
+            self._unanswered[request_type, name] += 1
+
+    def unanswered(self, door: str, question: str) -> int:
+        """Return how many requests got no answer at all."""
+        return self._unanswered[door, question]
+
+    def reason(self, door: str, question: str) -> str:
+        """Return what failed most often; empty where nothing did."""
+        return next((text for text, _ in self._reasons[door, question].most_common(1)), "")
+
+
+def _measured(environment: Environment, failures: Failures) -> list[Measured]:
     return [
         Measured(
             door=entry.method,
             question=entry.name,
             requests=entry.num_requests,
             failures=entry.num_failures,
-            unanswered=unanswered[entry.method, entry.name],
+            unanswered=failures.unanswered(entry.method, entry.name),
             p50_ms=entry.get_response_time_percentile(0.50),
             p95_ms=entry.get_response_time_percentile(0.95),
             p99_ms=entry.get_response_time_percentile(0.99),
+            reason=failures.reason(entry.method, entry.name),
         )
-        for entry in sorted(environment.stats.entries.values(), key=lambda one: (one.method, one.name))
+        for _, entry in sorted(environment.stats.entries.items(), key=lambda pair: pair[0][::-1])
     ]

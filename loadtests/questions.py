@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORECAST, BATCH = "/v1/demand:forecast", "/v1/demand:batchForecast"
 REORDER = "/v1/reorder:recommend"
 BATCH_ROWS = 50
-HORIZONS = (1, 7, 7, 7, 14, 28)  # a week is what is asked most
+HORIZONS = (1, 7, 7, 7, 14)  # a week is what is asked most; every model is trained for two
 PLANNED_DAYS = 7
 BEYOND_ANY = 0.999  # a level no model is trained for
 
@@ -50,9 +50,8 @@ class Question:
     @property
     def method(self) -> str:
         """Full name of the gRPC method, as it is called."""
-        found = _method(self.path)
-        assert found.containing_service is not None  # every method stands in a service
-        return f"/{found.containing_service.full_name}/{found.name}"
+        service, _, name = _method(self.path).full_name.rpartition(".")
+        return f"/{service}/{name}"
 
     def message(self) -> bytes:
         """Return the request as the bytes of its message."""

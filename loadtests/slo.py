@@ -27,6 +27,7 @@ class Measured:
         failures: Of these, requests not answered rightly.
         unanswered: Of these, requests not answered at all: no connection, in vain, or too late.
         p50_ms, p95_ms, p99_ms: Latency seen by the caller, in milliseconds.
+        reason: What failed most often; empty where nothing did.
     """
 
     door: str
@@ -37,6 +38,7 @@ class Measured:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,6 @@ def _broken(one: Measured, bounds: Bounds) -> list[str]:
     if rate > bounds.error_rate:
         found.append(
             f"{at}: {rate:.3%} of {one.requests:,} requests were not answered rightly, "
-            f"at most {bounds.error_rate:.3%} is promised"
+            f"at most {bounds.error_rate:.3%} is promised; most often: {one.reason}"
         )
     return found

@@ -49,7 +49,8 @@ def read_series(features: Path) -> list[Series]:
         rows = database.execute(
             f"SELECT key, substr(record, 1, {EVENT_TIME_BYTES}) FROM demand_state ORDER BY key"  # noqa: S608  a number of ours
         ).fetchall()
-    return [Series(*key.split(SEPARATOR), _last_day(head)) for key, head in rows]
+    keys = [(key.split(SEPARATOR), _last_day(head)) for key, head in rows]
+    return [Series(sku, location, origin) for (sku, location), origin in keys]
 
 
 def _last_day(head: bytes) -> dt.date:

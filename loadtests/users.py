@@ -21,7 +21,7 @@ from loadtests.profiles import users_at
 from loadtests.questions import Crowd, Question, values_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from locust.env import Environment
 
@@ -65,9 +65,8 @@ class GrpcUser(User):
     def __init__(self, environment: Environment) -> None:
         """Open the connection."""
         super().__init__(environment)
-        assert self.host is not None  # the class is made for a host
         self._channel = grpc.insecure_channel(
-            self.host, options=[("grpc.use_local_subchannel_pool", 1)]
+            str(self.host), options=[("grpc.use_local_subchannel_pool", 1)]
         )
 
     def on_stop(self) -> None:
@@ -78,7 +77,7 @@ class GrpcUser(User):
     def ask(self) -> None:
         """Ask one question and tell locust how it went."""
         question = self.crowd.next()
-        call = self._channel.unary_unary(question.method)
+        call: Callable[..., bytes] = self._channel.unary_unary(question.method)
         body, answer, values, code = question.message(), b"", None, code_pb2.OK
         begun = time.perf_counter()
         try:
@@ -136,11 +135,14 @@ def _read(question: Question, response: Any) -> Exception | None:  # noqa: ANN40
 class Staged(LoadTestShape):
     """Follows the stages of a profile and ends with them."""
 
-    stages: tuple[Stage, ...] = ()
+    def __init__(self, stages: tuple[Stage, ...]) -> None:
+        """Take the stages."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._stages = stages
 
     def tick(self) -> tuple[int, float] | None:
         """Return the users there are now and how many may be added a second; None at the end."""
-        users = users_at(self.stages, self.get_run_time())
+        users = users_at(self._stages, self.get_run_time())  # type: ignore[no-untyped-call]
         return None if users is None else (users, float(max(users, 1)))
 
 

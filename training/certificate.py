@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import lightgbm as lgb
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
 
+    from serving.adapters.onnx import Session
     from training.demand import DemandFit
     from training.graph import Calibration, Head
     from training.leaves import Ensemble
@@ -241,7 +241,7 @@ def _leaves(name: str, found: Ensemble | None, booster: lgb.Booster, rows: Rows)
     return Check(name, len(rows), 0.0 if passed else np.inf, passed)
 
 
-def _batches(session: InferenceSession, name: str, holdout: Rows) -> Check:
+def _batches(session: Session, name: str, holdout: Rows) -> Check:
     """Compare whole batches with smaller ones and with the rows in reverse, bit for bit."""
     rows, cover = holdout[:BATCH_ROWS], name == "cover"
     whole = run_head(session, rows, cover=cover)

@@ -1,20 +1,20 @@
 """The registry: MLflow runs and versions, and the releases that serving obeys.
 
 A promotion moves two things, the MLflow alias ``champion`` and the link
-``releases/<model>/current``. The link is what serves. It moves first and in one step; whatever
-was interrupted, promoting again or `repair` brings the alias to where the link points.
+``releases/<model>/current``. The link is what serves, and moves last and in one step: until then
+the old version serves. Whatever was interrupted, promoting again finishes it, and `repair` brings
+the alias back to where the link points.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import shutil
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +26,17 @@ from mlflow.exceptions import MlflowException
 from serving.adapters.onnx import open_session, signature
 from serving.adapters.releases import (
     CERTIFICATE,
-    CURRENT,
     FORMAT,
     GRAPH,
     MANIFEST,
     open_release,
 )
 from serving.domain.features import FEATURES, feature_set_hash
-from serving.errors import ReleaseRefused, UnknownModel
+from serving.errors import Busy, ReleaseRefused, UnknownModel
+from training.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mlflow import MlflowClient
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 HEADLINE = "wmape/sku_location/all"  # the metric a list of versions shows
-HISTORY = "history.json"
+# What MLflow says where a model or an alias is not there.
+ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+SQLITE = "sqlite:///"
+LOCK_SECONDS = 5.0  # another process is given to let go of the registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Version:
     Attributes:
         name: Registered name.
         version: Number, as text.
-        run_id: MLflow run that made it.
+        run_id: MLflow run that made it; empty where the registry was lost and only its release
+            is left.
         created: When it was registered, UTC.
         tags: Tags of its run.
         metrics: Metrics of its run.
@@ -120,9 +124,12 @@ class Registry:
             The version.
 
         Raises:
-            ReleaseRefused: If onnxruntime cannot open the graph.
+            ReleaseRefused: If onnxruntime cannot open the graph, or its release cannot be written.
+            Busy: If another process holds the registry.
         """
         session = open_session(candidate.graph)
+        self._check_free()
+        self._take_up(candidate.name)
         manifest_file = self._settings.home / "mlflow" / f".{candidate.name}.manifest.json"
         with mlflow.start_run(experiment_id=self._experiment(candidate.name)) as run:
             mlflow.log_params(dict(candidate.parameters))
@@ -159,7 +166,12 @@ class Registry:
             )
             del run
         manifest_file.unlink()
-        self._write_release(manifest, {GRAPH: candidate.graph, CERTIFICATE: certificate})
+        files = {
+            GRAPH: candidate.graph,
+            CERTIFICATE: certificate,
+            MANIFEST: json.dumps(manifest, indent=1).encode(),
+        }
+        self._shelf(candidate.name).write(version, files)
         return version
 
     def versions(self, name: str) -> list[Version]:
@@ -168,16 +180,15 @@ class Registry:
         champion = self._champion(name)
         found = []
         for entry in self._client.search_model_versions(f"name='{name}'"):
-            run_id = str(entry.run_id)
-            run = self._client.get_run(run_id)
+            run = self._client.get_run(entry.run_id) if entry.run_id else None
             found.append(
                 Version(
                     name=name,
                     version=str(entry.version),
-                    run_id=run_id,
+                    run_id=str(entry.run_id or ""),
                     created=dt.datetime.fromtimestamp(entry.creation_timestamp / 1000, dt.UTC),
-                    tags=dict(run.data.tags),
-                    metrics=dict(run.data.metrics),
+                    tags=dict(run.data.tags) if run else {},
+                    metrics=dict(run.data.metrics) if run else {},
                     champion=champion == str(entry.version),
                     serving=serving == str(entry.version),
                 )
@@ -193,16 +204,13 @@ class Registry:
         for one in self.versions(name):
             if all(one.tags.get(key) == value for key, value in tags.items()):
                 with contextlib.suppress(ReleaseRefused):
-                    open_release(self._release(name, one.version))
+                    open_release(self._shelf(name).release(one.version))
                     return one.version
         return None
 
     def serving(self, name: str) -> str | None:
         """Return the version the releases link points to, or None before the first promotion."""
-        try:
-            return (self._settings.releases / name / CURRENT).readlink().name
-        except OSError:
-            return None
+        return self._shelf(name).serving()
 
     def promote(self, name: str, version: str) -> bool:
         """Let a version serve; idempotent, and mends a promotion that was interrupted.
@@ -213,9 +221,15 @@ class Registry:
         Raises:
             UnknownModel: If there is no such version.
             ReleaseRefused: If its release fails a check, the certificate's among them.
+            Busy: If another process holds the registry; nothing moved.
         """
-        with self._lock(name):
-            return self._move(name, version, remember=True)
+        shelf = self._shelf(name)
+        with shelf.locked():
+            serving = shelf.serving()
+            self._check(shelf, version)
+            if serving not in (None, version):
+                shelf.remember([*shelf.past(), str(serving)])
+            return self._move(name, version)
 
     def rollback(self, name: str) -> str:
         """Let the version serve that served before.
@@ -224,51 +238,96 @@ class Registry:
             The version that serves now.
 
         Raises:
-            ReleaseRefused: If nothing served before.
+            ReleaseRefused: If nothing served before, or its release fails a check.
+            Busy: If another process holds the registry; nothing moved.
         """
-        with self._lock(name):
-            past = self._past(name)
-            serving = self.serving(name)
-            while past and past[-1] == serving:
+        shelf = self._shelf(name)
+        with shelf.locked():
+            past, serving = shelf.past(), shelf.serving()
+            while past and past[-1] == serving:  # of a move that was interrupted
                 past.pop()
             if not past:
                 raise ReleaseRefused(f"{name}/{serving}", "nothing served before it")
-            before = past.pop()
-            self._write_past(name, past)
-            self._move(name, before, remember=False)
-            return before
+            self._check(shelf, past[-1])
+            self._move(name, past[-1])
+            shelf.remember(past[:-1])
+            return past[-1]
 
     def repair(self, name: str) -> bool:
-        """Bring the alias to where the releases link points; say whether it had to move."""
-        with self._lock(name):
+        """Bring the alias to where the releases link points; say whether it had to move.
+
+        Raises:
+            Busy: If another process holds the registry.
+        """
+        with self._shelf(name).locked():
             serving = self.serving(name)
             if serving is None or self._champion(name) == serving:
                 return False
+            self._take_up(name)
             self._client.set_registered_model_alias(name, CHAMPION, serving)
             return True
 
-    def _move(self, name: str, version: str, *, remember: bool) -> bool:
-        folder = self._release(name, version)
+    def _check(self, shelf: Shelf, version: str) -> None:
+        """Refuse to serve what is not there, is not sound, or cannot be registered now."""
+        folder = shelf.release(version)
         if not folder.is_dir():
-            raise UnknownModel(f"{name}/{version}")
+            raise UnknownModel(f"{folder.parent.name}/{version}")
         open_release(folder)
-        serving, champion = self.serving(name), self._champion(name)
-        if serving != version:
-            if remember and serving is not None:
-                self._write_past(name, [*self._past(name), serving])
-            link = folder.parent / f".{CURRENT}.new"
-            link.unlink(missing_ok=True)
-            link.symlink_to(version)
-            link.replace(folder.parent / CURRENT)
+        self._check_free()
+
+    def _move(self, name: str, version: str) -> bool:
+        shelf = self._shelf(name)
+        serving, champion = shelf.serving(), self._champion(name)
         if champion != version:
+            self._take_up(name)
             self._client.set_registered_model_alias(name, CHAMPION, version)
+        if serving != version:
+            try:
+                shelf.point(version)
+            except ReleaseRefused:
+                if champion is not None:
+                    self._client.set_registered_model_alias(name, CHAMPION, champion)
+                raise
         return serving != version or champion != version
+
+    def _take_up(self, name: str) -> None:
+        """Enter releases the registry does not know: it was lost, or restored from before them.
+
+        A version that is registered later is thereby numbered after them, and replaces none.
+        """
+        on_shelf = self._shelf(name).versions()
+        known = self._client.search_model_versions(f"name='{name}'")
+        last = max((int(entry.version) for entry in known), default=0)
+        if on_shelf and on_shelf[-1] > last and not last:
+            with contextlib.suppress(MlflowException):  # the name may stand without a version
+                self._client.create_registered_model(name)
+        for version in range(last + 1, on_shelf[-1] + 1 if on_shelf else 0):
+            source = self._shelf(name).release(str(version)).resolve().as_uri()
+            self._client.create_model_version(name, source)
+
+    def _check_free(self) -> None:
+        """Refuse to begin while another process writes to the registry.
+
+        Raises:
+            Busy: If it still does after LOCK_SECONDS.
+        """
+        uri = self._settings.tracking_uri
+        if not uri.startswith(SQLITE):
+            return
+        with contextlib.closing(sqlite3.connect(uri[len(SQLITE) :], LOCK_SECONDS)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                message = f"the registry cannot be written ({error}): try again later"
+                raise Busy(message, retry_after_seconds=10.0) from error
 
     def _champion(self, name: str) -> str | None:
         try:
             return str(self._client.get_model_version_by_alias(name, CHAMPION).version)
-        except MlflowException:
-            return None
+        except MlflowException as error:
+            if error.error_code in ABSENT:
+                return None
+            raise
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -277,42 +336,5 @@ class Registry:
         artifacts = (self._settings.home / "mlflow" / "artifacts").resolve().as_uri()
         return str(self._client.create_experiment(name, artifact_location=artifacts))
 
-    def _release(self, name: str, version: str) -> Path:
-        return self._settings.releases / name / version
-
-    def _write_release(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        """Write a release folder whole: in a folder beside it, flushed, then renamed."""
-        folder = self._release(manifest["name"], manifest["version"])
-        new = folder.with_name(f".{folder.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        content = {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
-        for file, data in content.items():
-            with (new / file).open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
-
-    def _past(self, name: str) -> list[str]:
-        try:
-            past = json.loads((self._settings.releases / name / HISTORY).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return []
-        return [str(version) for version in past]
-
-    def _write_past(self, name: str, past: list[str]) -> None:
-        file = self._settings.releases / name / HISTORY
-        new = file.with_suffix(".new")
-        new.write_text(json.dumps(past), encoding="utf-8")
-        new.replace(file)
-
-    @contextlib.contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        """Hold the model's lock: of two promotions at once the second waits for the first."""
-        folder = self._settings.releases / name
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _shelf(self, name: str) -> Shelf:
+        return Shelf(self._settings.releases / name)

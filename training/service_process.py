@@ -9,12 +9,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING
 
-from serving.errors import InvalidField, ParlevelError
+from serving import worker
+from serving.errors import ParlevelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
     from serving.settings import Settings
 
-SERVICE = "serving.service:Parlevel"
-# BentoML's own worker. `bentoml serve` puts a supervisor before it, which costs 1.4 s at the start
-# and 85 MiB, and restarts a worker that died; so does whatever runs this process.
-WORKER = "_bentoml_impl.worker.service"
 POLL_SECONDS = 0.05
 LAST_LINES = 5  # of the log, shown where the service did not start
 MARGIN_SECONDS = 10.0  # beyond the time to drain, before stopping is called failed
@@ -90,12 +86,12 @@ def run(settings: Settings) -> None:
         InvalidField: If a port is in use.
         ServiceFailed: If a service of this home runs already.
     """
-    door = _listen(settings)
+    door = worker.listen(settings)
     state = _take_state(settings)
     _write_state(state, settings, os.getpid())
     for kept in (door, state):
         os.set_inheritable(kept.fileno(), True)  # noqa: FBT003 - it takes no keyword
-    command = _command(settings, door)
+    command = worker.command(settings, door)
     os.execve(command[0], command, _environment())  # noqa: S606 - no shell is wanted
 
 
@@ -110,13 +106,13 @@ def start(settings: Settings) -> tuple[Running, Iterator[bool]]:
         InvalidField: If a port is in use.
         ServiceFailed: If a service of this home runs already; while iterating, if it dies.
     """
-    door = _listen(settings)
+    door = worker.listen(settings)
     state = _take_state(settings)
     log = log_file(settings)
     log.parent.mkdir(parents=True, exist_ok=True)
     with door, state, log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            _command(settings, door),
+            worker.command(settings, door),
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -155,39 +151,8 @@ def _watch(settings: Settings, child: subprocess.Popen[bytes], running: Running)
     yield True
 
 
-def _command(settings: Settings, door: socket.socket) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        WORKER,
-        SERVICE,
-        "--fd",
-        str(door.fileno()),
-        "--timeout-graceful-shutdown",
-        str(max(1, round(settings.drain_seconds))),
-    ]
-
-
 def _environment() -> dict[str, str]:
-    return {**os.environ, "BENTOML_DO_NOT_TRACK": "True"}
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Open the HTTP port, and see that the gRPC port is free: a clear word now, not a trace later.
-
-    Raises:
-        InvalidField: If a port is in use.
-    """
-    _bind("PARLEVEL_GRPC_PORT", settings.host, settings.grpc_port).close()
-    return _bind("PARLEVEL_HTTP_PORT", settings.host, settings.http_port)
-
-
-def _bind(variable: str, host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise InvalidField(variable, f"must name a free port: {host}:{port} is in use") from error
+    return {**os.environ, **dict.fromkeys(worker.NO_TELEMETRY, "true")}
 
 
 def _state_file(settings: Settings) -> Path:

@@ -1,6 +1,6 @@
 """Benchmark both doors beside measured floors.
 
-    python -m loadtests.bench --rounds 5 --seconds 2
+Usage: python -m loadtests.bench --rounds 5 --seconds 2
 """
 
 from __future__ import annotations

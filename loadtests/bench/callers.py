@@ -11,7 +11,7 @@ import asyncio
 import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,8 +103,7 @@ class GrpcCaller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, and leave the server all the room it may want for answers."""
-        assert isinstance(transport, asyncio.Transport)
-        self._out = transport
+        self._out = cast("asyncio.Transport", transport)
         self._out.write(
             PREFACE
             + _frame(SETTINGS, 0, 0, struct.pack(">HL", INITIAL_WINDOW, MAX_WINDOW))
@@ -229,8 +228,7 @@ class HttpCaller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._out = transport
+        self._out = cast("asyncio.Transport", transport)
         self._call()
 
     def connection_lost(self, failure: Exception | None) -> None:

@@ -59,7 +59,8 @@ def all_cases(sizes: Sequence[int]) -> list[Case]:
     found = []
     for series in sizes:
         for concurrency in SIZES[series]:
-            servers = [(AIO, GRPC), (OURS[0], GRPC), (THREADS, GRPC), (OURS[1], GRPC), (OURS[0], HTTP)]
+            servers = [(name, GRPC) for name in (AIO, OURS[0], THREADS, OURS[1])]
+            servers.append((OURS[0], HTTP))
             if series == 1:
                 servers.append((STOCK, HTTP))
             found += [Case(server, door, series, concurrency) for server, door in servers]
@@ -91,9 +92,7 @@ def _message(keys: Sequence[tuple[str, str]]) -> Message:
         ((sku, place),) = keys
         return demand_pb2.ForecastDemandRequest(sku=sku, location=place, horizon_days=HORIZON)
     skus, places = zip(*keys, strict=True)
-    return demand_pb2.BatchForecastDemandRequest(
-        skus=skus, locations=places, horizon_days=HORIZON
-    )
+    return demand_pb2.BatchForecastDemandRequest(skus=skus, locations=places, horizon_days=HORIZON)
 
 
 def _json(message: Message) -> bytes:

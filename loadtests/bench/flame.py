@@ -12,6 +12,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -25,7 +26,6 @@ from loadtests.results import table
 from serving import settings as configuration
 from serving.errors import NotReady, ParlevelError
 
-from pathlib import Path
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FOLDER = SCRATCH.with_name("load")
 RATE = 500  # samples a second
 SHOWN = 25
+# Threads that wait: py-spy takes some of them for running.
+IDLE = ("Condition.wait ", "Thread.run ", "_worker ", "_serve ")
 KINDS = tuple(name.removeprefix("parlevel ") for name in OURS)
 
 
@@ -47,6 +49,8 @@ def shares(stacks: Iterable[str]) -> list[tuple[str, float, float]]:
     for line in stacks:
         frames, _, count = line.rpartition(" ")
         names = frames.split(";")
+        if names[-1].startswith(IDLE):
+            continue
         own[names[-1]] += int(count)
         for name in set(names):
             whole[name] += int(count)
@@ -60,7 +64,7 @@ def sample(pid: int, seconds: int, path: Path) -> subprocess.Popen[bytes]:
     Raises:
         NotReady: If py-spy is not installed.
     """
-    command = Path("/tmp/hl/venv/bin/py-spy")
+    command = BIN / "py-spy"
     if not command.exists():
         raise NotReady(f"py-spy is needed: {sys.executable} -m pip install py-spy")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """The floors: servers that do nothing but carry messages of equal size.
 
-    python -m loadtests.bench.floors aio 50061
-    python -m loadtests.bench.floors threads 50062
+Usage: python -m loadtests.bench.floors (aio|threads) PORT
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class _NoOp(grpc.GenericRpcHandler):
     def __init__(self, behaviour: Callable[[bytes], Callable[..., object]]) -> None:
         self._behaviour = behaviour
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         """Return what answers a method."""
         return grpc.unary_unary_rpc_method_handler(self._behaviour(_answer(details.method)))
 

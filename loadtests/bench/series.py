@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadtests.stored_keys import database_of
-from serving.adapters.features import EVENT_TIME_BYTES, PackedFeatures
+from serving.adapters.features import PackedFeatures
 from serving.domain.features import FUTURE, WIDTHS
 from serving.errors import NoFeatures
 from training.features.packing import joined, new_generation
@@ -110,7 +110,6 @@ def _read(database: sqlite3.Connection, view: str) -> _Records:
     rows = database.execute(f"SELECT record FROM {view} ORDER BY key")  # noqa: S608  a name of ours
     blob = b"".join(record for (record,) in rows)
     layout = np.dtype([("time", "<i8"), ("values", "<f4", WIDTHS[view])])
-    assert layout.itemsize == EVENT_TIME_BYTES + 4 * WIDTHS[view]
     records = np.frombuffer(blob, dtype=layout)
     return _Records(records["time"].astype(np.int64), records["values"])
 

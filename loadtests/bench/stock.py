@@ -1,6 +1,6 @@
 """A stock BentoML endpoint on the same flow and graph: the floor of the HTTP door.
 
-    bentoml serve loadtests.bench.stock:StockForecast
+Usage: bentoml serve loadtests.bench.stock:StockForecast
 """
 
 # No postponed annotations: BentoML reads them when the class is made.
@@ -45,7 +45,7 @@ class StockForecast:
         sources.features.refresh()
         self._flow = compose.flows_of(read, sources).demand
 
-    @bentoml.api(route="/forecast")
+    @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]  # bentoml types it in part
     async def forecast(self, request: ForecastRequest, /) -> ForecastResponse:
         """Forecast one series."""
         query = ForecastQuery(request.sku, request.location, request.horizon_days)

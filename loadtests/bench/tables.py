@@ -65,7 +65,7 @@ def targets(found: Measurements) -> list[Target]:
 
 
 def _batch_targets(found: Measurements) -> list[Target]:
-    rows = []
+    rows: list[Target] = []
     if BATCH not in found.bare:
         return rows
     bare = [one.model_seconds + one.read_seconds for one in found.bare[BATCH]]
@@ -74,7 +74,7 @@ def _batch_targets(found: Measurements) -> list[Target]:
         gain = ratio(found, batch, Case(name, GRPC, SINGLE, IN_FLIGHT), "calls_per_second") * BATCH
         rows.append(_at_least(f"{name}: series/s in batches of 256 over single", 25.0, gain))
         samples = zip(found.cases[batch], bare, strict=True)
-        share = float(median(one.calls_per_second * seconds for one, seconds in samples))
+        share = float(median(one.calls_per_cpu_second * seconds for one, seconds in samples))
         rows.append(_at_least(f"{name}: batch of 256 over bare model and reads", 0.8, share))
     return rows
 
@@ -89,7 +89,10 @@ def _at_most(name: str, bound: float, measured: float) -> Target:
 
 def page(found: Measurements) -> str:
     """Return the figures as markdown."""
-    kept = [(one.name, one.bound, one.measured, "met" if one.met else "MISSED") for one in targets(found)]
+    kept = [
+        (one.name, one.bound, one.measured, "met" if one.met else "MISSED")
+        for one in targets(found)
+    ]
     cases = [_case_row(found, case, samples) for case, samples in found.cases.items()]
     bare = [
         (series, middle(one, "model_seconds") * 1e6, middle(one, "read_seconds") * 1e6)

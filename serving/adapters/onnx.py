@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+os.putenv("ORT_DISABLE_TELEMETRY", "true")  # read at import; its own switch comes too late
 import onnxruntime as ort
 
 from serving.errors import ReleaseRefused
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+Session = ort.InferenceSession
 ROWS, COVER, UNITS = "rows", "cover", "units"
 _HEADS = {False: np.array(False), True: np.array(True)}  # noqa: FBT003 - tensors, not flags
 

@@ -102,8 +102,11 @@ def open_release(folder: Path) -> OnnxDemandModel:
     release = f"{folder.parent.name}/{folder.name}"
     manifest = _manifest(folder, release)
     graph = _verified(folder, release, GRAPH, manifest["graph_sha256"])
-    raw = _verified(folder, release, CERTIFICATE, manifest["certificate_sha256"])
-    certificate = json.loads(raw)
+    certificate = _json(
+        release,
+        CERTIFICATE,
+        _verified(folder, release, CERTIFICATE, manifest["certificate_sha256"]),
+    )
     if certificate.get("graph_sha256") != manifest["graph_sha256"]:
         raise ReleaseRefused(release, "its certificate was taken on another graph")
     if certificate.get("passed") is not True:
@@ -114,25 +117,27 @@ def open_release(folder: Path) -> OnnxDemandModel:
             f"it reads feature set {manifest['feature_set_hash']}, "
             f"this server builds {feature_set_hash()}",
         )
-    if tuple(manifest["features"]) != FEATURES:
+    if manifest["features"] != list(FEATURES):
         raise ReleaseRefused(release, "its features are not those of its feature set, in order")
-    session = open_session(graph)
+    try:
+        session = open_session(graph)
+    except ReleaseRefused as error:
+        raise ReleaseRefused(release, error.reason) from error
     if signature(session) != manifest["signature"]:
         raise ReleaseRefused(release, "its graph has another signature than its manifest")
-    model = OnnxDemandModel(session, _describe(manifest, certificate))
+    if session.get_inputs()[0].shape[-1] != len(FEATURES):
+        raise ReleaseRefused(release, f"its graph does not read {len(FEATURES)} features")
+    try:
+        description = _describe(manifest, certificate)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReleaseRefused(release, f"its manifest or certificate says {error!r}") from error
+    model = OnnxDemandModel(session, description)
     _warm(release, model)
     return model
 
 
 def _manifest(folder: Path, release: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError as error:
-        raise ReleaseRefused(release, f"{MANIFEST} is missing") from error
-    except ValueError as error:
-        raise ReleaseRefused(release, f"{MANIFEST} is no JSON") from error
-    if not isinstance(manifest, dict):
-        raise ReleaseRefused(release, f"{MANIFEST} is no JSON object")
+    manifest = _json(release, MANIFEST, _read(folder, release, MANIFEST))
     found = manifest.get("format")
     if found != FORMAT:
         raise ReleaseRefused(
@@ -146,11 +151,27 @@ def _manifest(folder: Path, release: str) -> dict[str, Any]:
     return manifest
 
 
-def _verified(folder: Path, release: str, file: str, digest: str) -> bytes:
+def _json(release: str, file: str, content: bytes) -> dict[str, Any]:
     try:
-        content = (folder / file).read_bytes()
+        found = json.loads(content)
+    except ValueError as error:
+        raise ReleaseRefused(release, f"{file} is no JSON") from error
+    if not isinstance(found, dict):
+        raise ReleaseRefused(release, f"{file} is no JSON object")
+    return found
+
+
+def _read(folder: Path, release: str, file: str) -> bytes:
+    try:
+        return (folder / file).read_bytes()
     except FileNotFoundError as error:
         raise ReleaseRefused(release, f"{file} is missing") from error
+    except OSError as error:
+        raise ReleaseRefused(release, f"{file} cannot be read ({error.strerror})") from error
+
+
+def _verified(folder: Path, release: str, file: str, digest: str) -> bytes:
+    content = _read(folder, release, file)
     if hashlib.sha256(content).hexdigest() != digest:
         raise ReleaseRefused(release, f"{file} is not the file its manifest was written for")
     return content
@@ -207,8 +228,14 @@ def _warm(release: str, model: OnnxDemandModel) -> None:
     rows[4:] = np.nan
     rows[:, COLUMN["scale"]] = 1.0
     rows[:, COLUMN["horizon"]] = 1.0
-    for head in (model.daily, model.cover):
+    said = model.description
+    for head, levels in (
+        (model.daily, said.quantile_levels),
+        (model.cover, said.cover_quantile_levels),
+    ):
         mean, quantiles = head(rows)
+        if quantiles.shape[1] != len(levels):
+            raise ReleaseRefused(release, "its graph has other quantiles than its manifest")
         if not (np.isfinite(mean).all() and np.isfinite(quantiles).all()):
             raise ReleaseRefused(release, "a first run gave values that are not finite")
         if (np.diff(quantiles, axis=1) < 0).any() or (quantiles < 0).any():

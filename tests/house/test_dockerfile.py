@@ -14,27 +14,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from serving import settings
+from tests.fakes.image import DOCKERFILE, environment, given
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILE = ROOT / "deploy/Dockerfile"
 HEAVY = {"duckdb", "feast", "lightgbm", "mlflow", "onnx", "pandas", "pandera", "polars", "pyarrow"}
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z,]+\])?==([^\s;\\]+)", re.MULTILINE)
-
-
-def instructions() -> list[tuple[str, str]]:
-    text = DOCKERFILE.read_text(encoding="utf-8")
-    kept = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    joined = kept.replace("\\\n", " ").splitlines()
-    words = [line.split(maxsplit=1) for line in joined if line.strip()]
-    return [(name, re.sub(r"\s+", " ", rest)) for name, rest in words]
-
-
-def given(name: str) -> list[str]:
-    return [rest for found, rest in instructions() if found == name]
-
-
-def environment() -> dict[str, str]:
-    return dict(pair.split("=", 1) for rest in given("ENV") for pair in rest.split())
 
 
 def locked(name: str) -> dict[str, str]:

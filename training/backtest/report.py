@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from training.backtest.runs import OriginScore
 
 _DAILY = {"rows": "rows", "wmape": "WMAPE", "bias": "bias"}
-_SPREAD = {"coverage_50": "in 50 %", "coverage_90": "in 90 %", "width_90": "width"}
+_SPREAD = {"coverage_50": "in 50", "coverage_90": "in 90", "width_90": "width"}
 _LEVELS = ("sku_location", "category_location", "location", "total")
 _COVERS = ("full_stock", "all", "sold")
 
@@ -51,7 +52,13 @@ def _origins(scores: Sequence[OriginScore]) -> Table:
 
 
 def _daily(mean: Mapping[str, float]) -> Table:
-    table = Table(title="Levels and slices, mean over origins")
+    # The many columns fit 80 characters without frames and signs.
+    table = Table(
+        title="Levels and slices in %, mean over origins",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     metrics = _DAILY | _SPREAD
     table.add_column("level", no_wrap=True)
     table.add_column("slice", no_wrap=True)
@@ -63,7 +70,7 @@ def _daily(mean: Mapping[str, float]) -> Table:
             if found == level:
                 values = (mean.get(f"{metric}/{level}/{cut}") for metric in metrics)
                 table.add_row(level, cut, *map(_cell, metrics, values))
-    table.caption = "in 50 %, in 90 %: share within the interval; width: of 90 %, over mean sales"
+    table.caption = "in 50, in 90: share within that interval; width: that of in 90 over mean sales"
     return table
 
 
@@ -108,7 +115,7 @@ def _interval(found: Mapping[str, float], metric: str, name: str) -> str:
 def _cell(metric: str, value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,.0f}" if metric == "rows" else _share(value)
+    return f"{value:,.0f}" if metric == "rows" else f"{100 * value:.1f}"
 
 
 def _share(value: float | None) -> str:
