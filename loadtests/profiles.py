@@ -58,7 +58,7 @@ def _spike(users: int, seconds: int) -> Iterator[Stage]:
 
 
 PROFILES = {
-    "short": Profile(10, 20, _sustained),
+    "short": Profile(20, 20, _sustained),
     "sustained": Profile(200, 120, _sustained),
     "ramp": Profile(500, 120, _ramp),
     "spike": Profile(500, 120, _spike),

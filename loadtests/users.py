@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 GRPC, HTTP = "grpc", "http"
 DEADLINE_SECONDS = 5.0
-THINKING = between(0.2, 0.6)  # seconds between two questions of one user
+MOST_ADDED = 100  # users a second; more hold up those already there
+THINKING = between(0.5, 1.5)  # seconds between two questions of one user
 UNANSWERED = frozenset(
     {code_pb2.UNAVAILABLE, code_pb2.DEADLINE_EXCEEDED, code_pb2.CANCELLED, code_pb2.UNKNOWN}
 )
@@ -143,7 +144,7 @@ class Staged(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Return the users there are now and how many may be added a second; None at the end."""
         users = users_at(self._stages, self.get_run_time())  # type: ignore[no-untyped-call]
-        return None if users is None else (users, float(max(users, 1)))
+        return None if users is None else (users, float(min(users, MOST_ADDED)))
 
 
 def crowd_at(

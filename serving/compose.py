@@ -19,6 +19,7 @@ from serving.flows.demand import DemandFlow
 from serving.flows.model import ModelFlow
 from serving.flows.replenishment import ReplenishmentFlow
 from serving.gate import Flows, Gate
+from serving.gather import Gather
 from serving.grpc.demand import ForecastServicer
 from serving.grpc.model import ModelServicer
 from serving.grpc.replenishment import ReplenishmentServicer
@@ -78,10 +79,13 @@ def flows_of(settings: Settings, sources: Sources) -> Flows:
         BusinessClock(settings.as_of),
         feature_ttl_seconds=settings.feature_ttl_hours * 3600,
     )
+    replenishment = ReplenishmentFlow(demand, sources.features)
     return Flows(
         demand=demand,
-        replenishment=ReplenishmentFlow(demand, sources.features),
+        replenishment=replenishment,
         model=ModelFlow(sources.models),
+        forecasts=Gather(demand.forecast_many),
+        reorders=Gather(replenishment.recommend_many),
     )
 
 
@@ -134,8 +138,8 @@ class Doors:
     def _grpc_door(self, flows: Flows) -> GrpcDoor:
         settings, gate = self._settings, self._gates[0]
         servicers = (
-            ForecastServicer(flows.demand),
-            ReplenishmentServicer(flows.replenishment),
+            ForecastServicer(flows.demand, flows.forecasts),
+            ReplenishmentServicer(flows.replenishment, flows.reorders),
             ModelServicer(flows.model),
         )
         listening = Listening(settings.host, settings.grpc_port, settings.max_message_mib)

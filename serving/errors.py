@@ -167,8 +167,7 @@ class BrokenRecord(NotReady):
     def __init__(self, view: str, key: str) -> None:
         """Name the view and the entity whose record cannot be read."""
         super().__init__(
-            f"the record of {key} in view {view!r} is damaged: "
-            "run `parlevel features materialize --force`"
+            f"the record of {key} in view {view!r} is damaged: run `parlevel features materialize`"
         )
         self.view = view
         self.key = key

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 from serving.errors import DeadlineExceeded, Draining, Overloaded
 
 if TYPE_CHECKING:
+    from serving.domain.demand import Forecast, ForecastQuery
+    from serving.domain.replenishment import Reorder, ReorderQuery
     from serving.flows.demand import DemandFlow
     from serving.flows.model import ModelFlow
     from serving.flows.replenishment import ReplenishmentFlow
+    from serving.gather import Gather
 
 # A body up to this size (about forty batch rows or a month of history) is answered on the event
 # loop: a hop to a thread costs more than it takes. Longer ones would hold up the others.
@@ -31,11 +34,15 @@ class Flows:
         demand: Answers the demand questions.
         replenishment: Answers the replenishment questions.
         model: Answers the questions about models.
+        forecasts: Gathers the forecasts of one series that both doors are asked for.
+        reorders: Gathers the recommendations for one series that both doors are asked for.
     """
 
     demand: DemandFlow
     replenishment: ReplenishmentFlow
     model: ModelFlow
+    forecasts: Gather[ForecastQuery, Forecast]
+    reorders: Gather[ReorderQuery, Reorder]
 
 
 @dataclass(slots=True)

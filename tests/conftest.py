@@ -38,6 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+@pytest.fixture(scope="session")
+def recipe_of_home() -> Recipe:
+    """Return what the model of `home` was trained with."""
+    return RECIPE
+
+
 @pytest.fixture
 def own_home(home: Settings, tmp_path: Path) -> Settings:
     """Return a copy of `home` that a test may change."""

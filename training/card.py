@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from training.demand import DemandFit
 
 SHOWN_FEATURES = 25
-_IS_RIVAL = re.compile(r"wmape/sku_location/h\d+-\d+/\w+").fullmatch
 _CARD = """# Demand forecast
 
 What it answers: the distribution of daily demand (or sales) per SKU and location, and of the sum of
@@ -76,20 +74,24 @@ def model_card(
 
 
 def accuracy_plot(metrics: Mapping[str, float], file: Path) -> Path:
-    """Draw the hold-out WMAPE by days ahead, of the model and of each baseline."""
-    slices = [name for name in metrics if re.fullmatch(r"wmape/sku_location/h\d+-\d+", name)]
-    rivals = sorted({name.split("/")[3] for name in metrics if _IS_RIVAL(name)})
+    """Draw the hold-out WMAPE of the model beside that of each baseline."""
+    slices = {"demand, days in stock": "all", "sales, every day": "sales"}
+    names = [f"wmape/sku_location/{one}" for one in slices.values()]
+    rivals = sorted(
+        {name.removeprefix(f"{names[0]}/") for name in metrics if f"{names[0]}/" in name}
+    )
     figure, axes = _figure()
-    places, width = np.arange(len(slices)), 0.8 / (len(rivals) + 1)
+    places, width = np.arange(len(names)), 0.8 / (len(rivals) + 1)
     for index, rival in enumerate(["", *rivals]):
-        heights = [metrics.get(f"{name}/{rival}".rstrip("/"), np.nan) for name in slices]
-        label = rival.replace("_", " ") or "this model"
-        axes.bar(places + index * width, heights, width, label=label)
-    axes.set_xticks(places + 0.4 - width / 2, [name.rsplit("/h", 1)[1] for name in slices])
-    axes.set_xlabel("days ahead")
-    axes.set_ylabel("WMAPE, SKU x location x day in stock")
+        heights = [metrics.get(f"{name}/{rival}".rstrip("/"), np.nan) for name in names]
+        bars = axes.bar(places + index * width, heights, width, label=rival.replace("_", " "))
+        axes.bar_label(bars, fmt="{:.1%}", fontsize=8)
+        if not rival:
+            bars.set_label("this model")
+    axes.set_xticks(places + 0.4 - width / 2, list(slices))
+    axes.set_ylabel("WMAPE, SKU x location x day")
     axes.set_title("Accuracy on the hold-out days")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(rivals) + 1, frameon=False, fontsize=9)
     figure.savefig(file)
     return file
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from serving.errors import ParlevelError
+from serving.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +42,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "forecast": ("training.commands.forecast:forecast", "Forecast every series of a folder."),
     "reorder": ("training.commands.reorder:reorder", "Recommend orders for every series."),
+    "home": ("training.commands.home:app", "Back up, restore and upgrade the home."),
     "serve": ("training.commands.serve:app", "Run, stop and inspect the service."),
 }
+# These read a home that is there; one of a newer version is refused before anything is done.
+OPENS_HOME = {"up", "features", "train", "backtest", "models", "forecast", "reorder", "serve"}
 
 
 class LazyGroup(TyperGroup):
@@ -58,6 +62,10 @@ class LazyGroup(TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in OPENS_HOME:
+            from training.operations import layout_of
+
+            layout_of(load().home)
         target, _ = COMMANDS[cmd_name]
         module, _, attribute = target.partition(":")
         member = getattr(importlib.import_module(module), attribute)

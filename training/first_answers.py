@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from training.service_process import Running
 
 SERIES = 3
+SAME, OTHER = "yes", "NO"
 HORIZON = 7
 LEAD_DAYS, REVIEW_DAYS, SERVICE_LEVEL = 5.0, 2.0, 0.95
 
@@ -46,7 +47,7 @@ def _best_sellers(data: Path) -> list[tuple[str, str]]:
 
 def _forecasts(running: Running, client: Client, series: list[tuple[str, str]]) -> Table:
     table = Table(title=f"Demand, next {HORIZON} days (units a day: median, 90 % interval)")
-    for column in ("sku", "location", "first day", "median", "5 %", "95 %", "same on HTTP"):
+    for column in ("sku", "location", "first day", "median", "5 %", "95 %", "HTTP same"):
         table.add_column(column, justify="left" if column in ("sku", "location") else "right")
     for sku, location in series:
         answer = client.forecast(sku, location, HORIZON, quantile_levels=[0.05, 0.5, 0.95])
@@ -67,7 +68,7 @@ def _forecasts(running: Running, client: Client, series: list[tuple[str, str]]) 
             f"{median:.1f}",
             f"{low:.1f}",
             f"{high:.1f}",
-            "every bit" if same else "NO",
+            SAME if same else OTHER,
         )
     return table
 
@@ -84,7 +85,7 @@ def _orders(running: Running, client: Client, series: list[tuple[str, str]]) -> 
         "safety stock",
         "order up to",
         "order now",
-        "same on HTTP",
+        "HTTP same",
     ):
         table.add_column(column, justify="left" if column in ("sku", "location") else "right")
     for sku, location in series:
@@ -109,7 +110,7 @@ def _orders(running: Running, client: Client, series: list[tuple[str, str]]) -> 
             f"{answer.safety_stock:.1f}",
             f"{answer.order_up_to:.1f}",
             f"{answer.order_quantity:g}",
-            "every bit" if same else "NO",
+            SAME if same else OTHER,
         )
     return table
 

@@ -33,6 +33,7 @@ from serving.adapters.releases import (
 )
 from serving.domain.features import FEATURES, feature_set_hash
 from serving.errors import Busy, ReleaseRefused, UnknownModel
+from training.operations import open_home
 from training.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -107,7 +108,12 @@ class Registry:
     """MLflow tracking and model registry below the home folder, and the releases beside it."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the tracking store of the settings, making it where it is new."""
+        """Open the tracking store of the settings, making it where it is new.
+
+        Raises:
+            NewerHome: If a newer version wrote the home.
+        """
+        open_home(settings.home)
         self._settings = settings
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         for noisy in ("mlflow", "alembic"):  # they tell of every table they make

@@ -11,23 +11,19 @@ import numpy as np
 from rich.table import Table
 
 from serving.domain.demand import QUANTILE_LEVELS
-from serving.domain.features import FEATURES, daily_rows
+from serving.domain.features import FEATURES
 from serving.domain.model import Certificate
 from serving.errors import ReleaseRefused
-from training.backtest.graphs import PastFit
+from training.backtest.graphs import PastFit, certified_rows
 from training.backtest.scoring import score
 from training.card import accuracy_plot, importance_plot, model_card
 from training.certificate import certify
 from training.demand import COVER_LEVELS, DemandFit, train
-from training.demand_rows import take
-from training.features.records import records_at
 from training.panel import load_panel
 from training.registry import HEADLINE, Candidate, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
 
     from serving.settings import Settings
     from training.content import ForecastRun
@@ -46,7 +42,6 @@ SHOWN = (
     "service_95/cover/full_stock",
 )
 STEPS = 25  # steps a run tells of, for the progress bar
-CERTIFIED_SERIES = 400
 # What hold-out metrics are measured on; `parlevel backtest` scores everything.
 SCORED_SERIES, SCORED_DAYS = 2_000, 28
 
@@ -98,7 +93,7 @@ def train_forecast(settings: Settings, run: ForecastRun, tell: Callable[[str], N
     metrics = _holdout_metrics(_scored_panel(run, panel), training.holdout, training.holdout_origin)
     tell("export and certificate")
     graph = training.final.graph()
-    certificate = certify(graph, training.final, _certified_rows(panel, training.final.horizon))
+    certificate = certify(graph, training.final, certified_rows(panel, training.final.horizon))
     if not certificate["passed"]:
         failed = [check["name"] for check in certificate["checks"] if not check["passed"]]
         raise ReleaseRefused(FORECAST, f"its graph differs from its model on {', '.join(failed)}")
@@ -156,17 +151,3 @@ def _scored_panel(run: ForecastRun, panel: Panel) -> Panel:
     skus = sorted(set(panel.skus))
     step = -(-len(panel.skus) // SCORED_SERIES)
     return load_panel(run.data, as_of=run.as_of, skus=skus[::step])
-
-
-def _certified_rows(panel: Panel, horizon: int) -> NDArray[np.float32]:
-    """Return feature rows of series spread over the panel, as the model will be asked them."""
-    ((_, records),) = records_at(panel, [panel.history.days - 1], future="planned")
-    series = np.unique(np.linspace(0, len(panel.skus) - 1, CERTIFIED_SERIES).astype(np.int64))
-    some = take(records, series)
-    rows = [
-        daily_rows(some, horizon, sales_target=sales).reshape(-1, len(FEATURES))
-        for sales in (False, True)
-    ]
-    everything: NDArray[np.float32] = np.concatenate(rows)
-    step = max(1, len(everything) // 8_000)
-    return everything[::step]

@@ -16,13 +16,14 @@ from loadtests.bench.cases import SIZES
 from loadtests.bench.processes import Cores, Fleet
 from loadtests.bench.rounds import Bench, servers_of
 from loadtests.bench.series import make_home
-from loadtests.results import machine, write
+from loadtests.results import machine, table, write
 from serving import settings as configuration
 from serving.errors import ParlevelError
 
 LOADTESTS = Path(__file__).resolve().parents[1]
 SCRATCH = LOADTESTS.parent / ".build" / "bench"
 WRONG_USE = 2
+PROCESS_COLUMNS = ("server", "ready seconds", "resident MiB")
 WHOLE = 5  # rounds below which the figures are a first look
 
 
@@ -56,17 +57,22 @@ def _run(arguments: argparse.Namespace) -> str:
     try:
         servers = servers_of(fleet)
         found = Bench(fleet, home, cores, sizes).run(arguments.rounds, arguments.seconds)
-        processes = {
-            one.name: {"ready_seconds": one.ready_seconds, "resident_mib": one.memory_mib()}
-            for one in servers
-        }
+        processes = [(one.name, one.ready_seconds, one.memory_mib()) for one in servers]
     finally:
         fleet.stop()
     date = arguments.date or dt.datetime.now(dt.UTC).date()
     setup = {"date": date.isoformat(), "rounds": arguments.rounds, "seconds": arguments.seconds}
-    text = f"# Benchmark of {date}\n\n{_facts({**setup, **machine()})}\n{tables.page(found)}"
+    text = (
+        f"# Benchmark of {date}\n\n{_facts({**setup, **machine()})}\n{tables.page(found)}"
+        f"\n## Processes\n\n{table(PROCESS_COLUMNS, processes)}"
+    )
     out = arguments.out or LOADTESTS / "results" / date.isoformat()
-    content = {**setup, "machine": machine(), "processes": processes, **tables.content(found)}
+    content = {
+        **setup,
+        "machine": machine(),
+        "processes": [dict(zip(PROCESS_COLUMNS, one, strict=True)) for one in processes],
+        **tables.content(found),
+    }
     write(out, content, text)
     return text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ def make_home(source: Path, folder: Path, count: int = COUNT) -> BenchHome:
         places = [key for (key,) in read.execute("SELECT key FROM location") if ":" not in key]
         keys = [(sku, place) for sku in skus for place in places[:LOCATIONS]][:count]
         if not (home / "releases").exists():
+            for older in folder.glob(f"*-{count}"):
+                shutil.rmtree(older)
             with new_generation(home / "features" / "online", generation) as writer:
                 _fill(writer, read, snapshot, keys)
             (home / "releases").symlink_to((source / "releases").resolve())

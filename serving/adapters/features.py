@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.features import WIDTHS, feature_set_hash
-from serving.errors import NotReady, ReleaseRefused
+from serving.errors import BrokenRecord, NoFeatures, ReleaseRefused
 from serving.ports import StockInputs, StoredRecord
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class PackedFeatures:
         """Return the generation last looked up, looking one up where there was none.
 
         Raises:
-            NotReady: If nothing has been materialised yet.
+            NoFeatures: If nothing has been materialised yet.
             ReleaseRefused: If the generation cannot be read.
         """
         if self._snapshot is None:
             self.refresh()
         if self._snapshot is None:
-            raise NotReady("no features are stored: run `parlevel features materialize`")
+            raise NoFeatures
         return self._snapshot
 
     def refresh(self) -> bool:
@@ -177,14 +177,17 @@ class PackedSnapshot:
         if record is None:
             return StockInputs()
         if len(record) != 8 * len(STOCK_FIELDS):
-            raise self._refused(f"the stock record of {name!r} has {len(record)} bytes")
+            raise BrokenRecord("stock", name.replace(SEPARATOR, "/"))
         values = np.frombuffer(record, dtype="<f8").tolist()
         known = zip(STOCK_FIELDS, values, strict=True)
         return StockInputs(**{field: value for field, value in known if value == value})  # noqa: PLR0124  NaN is the value unlike itself
 
     def _all(self, view: str) -> dict[str, StoredRecord]:
         rows = self._database.execute(f"SELECT key, record FROM {view}")  # noqa: S608  a name of ours
-        return {key: self._unpack(view, key, record) for key, record in rows}
+        try:
+            return {key: self._unpack(view, key, record) for key, record in rows}
+        except BrokenRecord as error:
+            raise self._refused(str(error)) from error
 
     def _blob(self, table: str, name: str) -> bytes | None:
         with self._lock:
@@ -204,10 +207,7 @@ class PackedSnapshot:
 
     def _unpack(self, view: str, name: str, record: bytes) -> StoredRecord:
         if len(record) != EVENT_TIME_BYTES + 4 * WIDTHS[view]:
-            raise self._refused(
-                f"the {view} record of {name!r} has {len(record)} bytes, "
-                f"not {EVENT_TIME_BYTES + 4 * WIDTHS[view]}"
-            )
+            raise BrokenRecord(view, name.replace(SEPARATOR, "/"))
         return StoredRecord(
             int.from_bytes(record[:EVENT_TIME_BYTES], "little", signed=True),
             np.frombuffer(record, dtype="<f4", offset=EVENT_TIME_BYTES),

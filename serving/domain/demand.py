@@ -278,6 +278,29 @@ def interpolate_levels(trained: Sequence[float], values: Floats, levels: Sequenc
 
 
 @dataclass(frozen=True, slots=True)
+class CoverQuery:
+    """Asks for the sum of one series' demand in stock over the days after the origin.
+
+    Attributes:
+        sku: Stock-keeping unit.
+        location: Location that sells it.
+        cover_days: Days the sum runs over.
+        plan: Decisions for days of the cover, each day once.
+    """
+
+    sku: str
+    location: str
+    cover_days: int
+    plan: tuple[PlanDay, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse malformed keys and a plan that names a day twice."""
+        check_key("sku", self.sku)
+        check_key("location", self.location)
+        check_plan(self.plan)
+
+
+@dataclass(frozen=True, slots=True)
 class CoverBatch:
     """The distribution of the sum of demand over each series' cover.
 

@@ -68,6 +68,14 @@ class ReorderTerms:
         # 4.000000000000001 is four days that were added up.
         return np.maximum(np.ceil(self.days - ROUNDING), 1.0).astype(np.int64)
 
+    @classmethod
+    def joined(cls, parts: Sequence[ReorderTerms]) -> ReorderTerms:
+        """Return the terms of all series of several parts, in order."""
+        names = (part.name for part in dataclasses.fields(cls))
+        return cls(
+            **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
+        )
+
     def take(self, rows: NDArray[np.intp]) -> ReorderTerms:
         """Return the terms of some rows."""
         return ReorderTerms(
@@ -262,18 +270,18 @@ def order_quantity(
     )
 
 
-def explain(terms: ReorderTerms, levels: ReorderLevels) -> str:
-    """Say the decision on the first of n series in one sentence."""
-    position, up_to = float(terms.position[0]), float(levels.order_up_to[0])
-    order = float(levels.order_quantity[0])
+def explain(terms: ReorderTerms, levels: ReorderLevels, row: int = 0) -> str:
+    """Say the decision on one of n series in one sentence."""
+    position, up_to = float(terms.position[row]), float(levels.order_up_to[row])
+    order = float(levels.order_quantity[row])
     rule = (
-        f"the order-up-to level of {_units(up_to)} ({_units(float(levels.expected_demand[0]))} "
-        f"expected over {terms.cover_days[0]} days and {_units(float(levels.safety_stock[0]))} of "
-        f"safety stock for a service level of {float(terms.service_level[0]):g})"
+        f"the order-up-to level of {_units(up_to)} ({_units(float(levels.expected_demand[row]))} "
+        f"expected over {terms.cover_days[row]} days and {_units(float(levels.safety_stock[row]))} "
+        f"of safety stock for a service level of {float(terms.service_level[row]):g})"
     )
     if order == 0:
         return f"Order nothing: the inventory position of {_units(position)} has reached {rule}."
-    pack, minimum = float(terms.pack_size[0]), float(terms.minimum_order_quantity[0])
+    pack, minimum = float(terms.pack_size[row]), float(terms.minimum_order_quantity[row])
     steps = []
     if up_to - position < minimum:
         steps.append(f"the minimum order of {_units(minimum)}")

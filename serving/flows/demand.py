@@ -2,53 +2,60 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from serving.domain.demand import (
     Cover,
     CoverBatch,
+    CoverQuery,
     DemandTarget,
     Forecast,
     ForecastBatch,
     ForecastRoute,
     PlanSource,
-    check_plan,
     check_rows,
     distribution_std,
     interpolate_levels,
 )
 from serving.domain.features import (
-    FUTURE,
     KNOWN_DAYS,
-    LOCATION,
-    WIDTHS,
     SeriesRecords,
     cover_rows,
     daily_rows,
     date_columns,
 )
-from serving.domain.history import STATE, demand_states
-from serving.domain.series import Provenance, RowStatus, check_key
+from serving.domain.history import STATE
+from serving.domain.series import Provenance, RowStatus
 from serving.errors import (
     BeyondTrained,
     FeatureSetMismatch,
-    InvalidField,
+    ParlevelError,
     StaleFeatures,
     UnknownSeries,
 )
+from serving.flows.answers import only
+from serving.flows.evidence import (
+    EPOCH,
+    Evidence,
+    assemble,
+    chunks,
+    civil,
+    from_history,
+    stack,
+    stand_ins,
+    stored,
+    with_plan,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
     from serving.domain.demand import BatchForecastQuery, ForecastQuery
-    from serving.domain.history import History
     from serving.domain.series import PlanDay
     from serving.ports import (
         Clock,
@@ -56,42 +63,12 @@ if TYPE_CHECKING:
         FeatureReader,
         FeatureSnapshot,
         ModelSource,
-        StoredRecord,
     )
 
     Floats = NDArray[np.float64]
 
-    StandIns = tuple[StoredRecord | None, StoredRecord | None]  # of product and location
-
-DAY_SECONDS = 86_400
-EPOCH = dt.date(1970, 1, 1)
-CHUNK = 256  # series whose feature rows are held at once
-_NO_PLAN = np.full(WIDTHS["known_future"], np.nan, dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one series' answer rests on.
-
-    Attributes:
-        origin: Last known day, days since 1970-01-01.
-        state, product, location, future: The series' packed records, each of shape (width,).
-        oldest: Event time of the oldest record, seconds since 1970-01-01 UTC.
-        route: Which evidence it is.
-    """
-
-    origin: int
-    state: NDArray[np.float32]
-    product: NDArray[np.float32]
-    location: NDArray[np.float32]
-    future: NDArray[np.float32]
-    oldest: int
-    route: ForecastRoute
-
-
-def civil(day: int) -> dt.date:
-    """Return the date of a day counted from 1970-01-01."""
-    return EPOCH + dt.timedelta(days=day)
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 
 @functools.lru_cache(maxsize=256)
@@ -160,21 +137,36 @@ class DemandFlow:
             InvalidField: If a plan day is outside the horizon.
             NotReady: If there is no model or no features yet.
         """
+        return only(self.forecast_many((query,)))
+
+    def forecast_many(self, queries: Sequence[ForecastQuery]) -> list[Forecast | ParlevelError]:
+        """Answer questions that arrived together, each to the bits it would have alone.
+
+        Args:
+            queries: The questions, of any kinds; one model and one generation answer them all.
+
+        Returns:
+            Each question's forecast, or its failure as `forecast` raises it, in order.
+
+        Raises:
+            NotReady: If there is no model or no features yet.
+        """
         model, snapshot = self._models.current(), self._features.snapshot()
-        _check_trained(model, snapshot, query.horizon, query.levels)
-        found = self._evidence(snapshot, query)
-        age = self._age(found.oldest)
-        future, sources = _with_plan(found, query.plan, query.horizon)
-        mean, quantiles = predict_daily(model, _alone(found, future), query.horizon, query.target)
-        trained = model.description.quantile_levels
-        return Forecast(
-            query=query,
-            origin=civil(found.origin),
-            route=found.route,
-            mean=mean[0],
-            quantiles=interpolate_levels(trained, quantiles[0], query.levels),
-            plan_sources=sources,
-            provenance=_provenance(model, age, _warnings(found, sources)),
+        now = self._now()
+
+        def find(query: ForecastQuery) -> Evidence:
+            _check_trained(model, snapshot, query.horizon, query.levels)
+            found = stored(snapshot, query.sku, query.location, stand_ins(snapshot, query))
+            if query.history is not None:
+                found = from_history(found, query.history)
+            self._check_age(now - found.oldest)
+            return with_plan(found, query.plan, query.horizon)
+
+        return _grouped(
+            queries,
+            find,
+            lambda query, found: (found.origin, query.horizon, query.target),
+            lambda asked, found: _forecasts(model, asked, found, now),
         )
 
     def forecast_batch(self, query: BatchForecastQuery) -> ForecastBatch:
@@ -190,7 +182,7 @@ class DemandFlow:
         trained = model.description.quantile_levels
         mean = np.empty((len(found), query.horizon))
         quantiles = np.empty((len(found), query.horizon, len(query.levels)))
-        for rows, records in _chunks(found):
+        for rows, records in chunks(found):
             mean[rows], values = predict_daily(model, records, query.horizon, query.target)
             quantiles[rows] = interpolate_levels(trained, values, query.levels)
         return ForecastBatch(
@@ -215,26 +207,34 @@ class DemandFlow:
             InvalidField: If a plan day is outside the cover.
             NotReady: If there is no model or no features yet.
         """
-        check_key("sku", sku)
-        check_key("location", location)
-        check_plan(plan)
+        return only(self.cover_many((CoverQuery(sku, location, cover_days, tuple(plan)),)))
+
+    def cover_many(self, queries: Sequence[CoverQuery]) -> list[Cover | ParlevelError]:
+        """Answer questions about covers together, each to the bits it would have alone.
+
+        Args:
+            queries: The questions; one model and one generation answer them all.
+
+        Returns:
+            Each question's distribution, or its failure as `cover` raises it, in order.
+
+        Raises:
+            NotReady: If there is no model or no features yet.
+        """
         model, snapshot = self._models.current(), self._features.snapshot()
-        _check_cover(model, snapshot, cover_days)
-        found = _stored(snapshot, sku, location)
-        age = self._age(found.oldest)
-        future, sources = _with_plan(found, plan, cover_days)
-        covers = np.array([cover_days])
-        mean, quantiles = predict_cover(model, _alone(found, future), covers, DemandTarget.DEMAND)
-        levels = model.description.cover_quantile_levels
-        return Cover(
-            origin=civil(found.origin),
-            route=found.route,
-            levels=levels,
-            quantiles=quantiles[0],
-            mean=float(mean[0]),
-            daily_mean=float((mean / covers)[0]),
-            daily_std=float((distribution_std(levels, quantiles, mean) / np.sqrt(covers))[0]),
-            provenance=_provenance(model, age, _warnings(found, sources)),
+        now = self._now()
+
+        def find(query: CoverQuery) -> Evidence:
+            _check_cover(model, snapshot, query.cover_days)
+            found = stored(snapshot, query.sku, query.location)
+            self._check_age(now - found.oldest)
+            return with_plan(found, query.plan, query.cover_days)
+
+        return _grouped(
+            queries,
+            find,
+            lambda _, found: found.origin,
+            lambda asked, found: _covers(model, asked, found, now),
         )
 
     def max_cover(self) -> int:
@@ -267,7 +267,7 @@ class DemandFlow:
         levels = model.description.cover_quantile_levels
         covers = cover_days[np.array([status is RowStatus.OK for status in statuses])]
         mean, quantiles = np.empty(len(found)), np.empty((len(found), len(levels)))
-        for rows, records in _chunks(found):
+        for rows, records in chunks(found):
             mean[rows], quantiles[rows] = predict_cover(
                 model, records, covers[rows], DemandTarget.DEMAND
             )
@@ -283,15 +283,12 @@ class DemandFlow:
             provenance=_provenance(model, age, ()),
         )
 
-    def _age(self, oldest: int) -> int:
-        age = max(0, int(self._clock.now().timestamp()) - oldest)
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    def _check_age(self, age: int) -> None:
         if age > self._ttl:
             raise StaleFeatures("demand_state", age_seconds=age, limit_seconds=int(self._ttl))
-        return age
-
-    def _evidence(self, snapshot: FeatureSnapshot, query: ForecastQuery) -> Evidence:
-        found = _stored(snapshot, query.sku, query.location, _stand_ins(snapshot, query))
-        return found if query.history is None else _from_history(found, query.history)
 
     def _evidence_batch(
         self, snapshot: FeatureSnapshot, skus: Sequence[str], locations: Sequence[str]
@@ -299,11 +296,11 @@ class DemandFlow:
         keys = list(zip(skus, locations, strict=True))
         states = snapshot.records("demand_state", keys)
         futures = snapshot.records("known_future", keys)
-        now = int(self._clock.now().timestamp())
+        now = self._now()
         statuses, found, oldest = [], [], None
         for key, state, future in zip(keys, states, futures, strict=True):
             try:
-                one = _assemble(snapshot, key, (state, future))
+                one = assemble(snapshot, key, (state, future))
             except UnknownSeries:
                 statuses.append(RowStatus.UNKNOWN_SERIES)
                 continue
@@ -316,144 +313,125 @@ class DemandFlow:
         return tuple(statuses), found, None if oldest is None else max(0, now - oldest)
 
 
-def _stand_ins(snapshot: FeatureSnapshot, query: ForecastQuery) -> StandIns:
-    """Return the records of the category and region sent for what is in no table."""
-    product = location = None
-    if query.product is not None:
-        product = snapshot.record("product", (f"category:{query.product.category}",))
-    if query.location_attributes is not None:
-        region = query.location_attributes.region or ""
-        location = snapshot.record("location", (f"region:{region}",))
-    return product, location
+def _grouped(
+    queries: Sequence[Q],
+    find: Callable[[Q], Evidence],
+    kind: Callable[[Q, Evidence], Hashable],
+    answer: Callable[[list[Q], list[Evidence]], list[A]],
+) -> list[A | ParlevelError]:
+    """Find each question's evidence, and answer those of one kind together.
+
+    Args:
+        queries: The questions.
+        find: Returns the evidence of one, or raises why that one fails.
+        kind: Says which ones are answered together.
+        answer: Answers questions of one kind from their evidence.
+
+    Returns:
+        Each question's answer or failure, in order.
+    """
+    answers: dict[int, A | ParlevelError] = {}
+    groups: dict[Hashable, tuple[list[int], list[Evidence]]] = {}
+    for row, query in enumerate(queries):
+        try:
+            found = find(query)
+        except ParlevelError as error:
+            answers[row] = error.with_traceback(None)  # it would hold this frame, which holds it
+            continue
+        rows, evidence = groups.setdefault(kind(query, found), ([], []))
+        rows.append(row)
+        evidence.append(found)
+    for rows, evidence in groups.values():
+        asked = [queries[row] for row in rows]
+        answers.update(zip(rows, answer(asked, evidence), strict=True))
+    return [answers[row] for row in range(len(queries))]
 
 
-def _stored(
-    snapshot: FeatureSnapshot, sku: str, location: str, stand_ins: StandIns = (None, None)
-) -> Evidence:
-    key = (sku, location)
-    series = (snapshot.record("demand_state", key), snapshot.record("known_future", key))
-    return _assemble(snapshot, key, series, stand_ins)
+def _forecasts(
+    model: DemandModel, asked: list[ForecastQuery], found: list[Evidence], now: int
+) -> list[Forecast]:
+    """Answer questions of one origin, horizon and target."""
+    horizon, target = asked[0].horizon, asked[0].target
+    records, trained = stack(found), model.description.quantile_levels
+    mean, quantiles = predict_daily(model, records, horizon, target)
+    unplanned, unpriced = _unplanned(records, horizon), _unpriced(records)
+    origin = civil(found[0].origin)
+    answers = []
+    for row, (query, one) in enumerate(zip(asked, found, strict=True)):
+        sources = _plan_sources(unplanned[row].tobytes(), one.origin, query.plan)
+        warnings = _warnings(one.route, sources, unpriced=unpriced[row])
+        answers.append(
+            Forecast(
+                query=query,
+                origin=origin,
+                route=one.route,
+                mean=mean[row],
+                quantiles=interpolate_levels(trained, quantiles[row], query.levels),
+                plan_sources=sources,
+                provenance=_provenance(model, max(0, now - one.oldest), warnings),
+            )
+        )
+    return answers
 
 
-def _assemble(
-    snapshot: FeatureSnapshot,
-    key: tuple[str, str],
-    series: tuple[StoredRecord | None, StoredRecord | None],
-    stand_ins: StandIns = (None, None),
-) -> Evidence:
-    """Bring a series' records together; attributes sent in the request stand in for tables."""
-    (sku, place), (state, future) = key, series
-    product = snapshot.record("product", (sku,)) or stand_ins[0]
-    if product is None:
-        raise UnknownSeries("sku", sku)
-    location = snapshot.record("location", (place,)) or stand_ins[1]
-    if location is None:
-        raise UnknownSeries("location", place)
-    route = ForecastRoute.GLOBAL_MODEL
-    values = product.values[-WIDTHS["demand_state"] :]  # category_state is the last field
-    event_time = product.event_time
-    if state is None:
-        route = ForecastRoute.COLD_START
-    else:
-        values, event_time = state.values, state.event_time
-    return Evidence(
-        origin=event_time // DAY_SECONDS - 1,
-        state=values,
-        product=product.values,
-        location=location.values,
-        future=_NO_PLAN if future is None else future.values,
-        oldest=min(event_time, product.event_time, location.event_time),
-        route=route,
-    )
+def _covers(
+    model: DemandModel, asked: list[CoverQuery], found: list[Evidence], now: int
+) -> list[Cover]:
+    """Answer questions about covers of one origin."""
+    covers = np.array([query.cover_days for query in asked])
+    records, levels = stack(found), model.description.cover_quantile_levels
+    mean, quantiles = predict_cover(model, records, covers, DemandTarget.DEMAND)
+    means, daily_means = mean.tolist(), (mean / covers).tolist()
+    daily_stds = (distribution_std(levels, quantiles, mean) / np.sqrt(covers)).tolist()
+    unplanned, unpriced = _unplanned(records, int(covers.max())), _unpriced(records)
+    origin = civil(found[0].origin)
+    answers = []
+    for row, (query, one) in enumerate(zip(asked, found, strict=True)):
+        blank = unplanned[row, : query.cover_days].tobytes()
+        sources = _plan_sources(blank, one.origin, query.plan)
+        warnings = _warnings(one.route, sources, unpriced=unpriced[row])
+        answers.append(
+            Cover(
+                origin=origin,
+                route=one.route,
+                levels=levels,
+                quantiles=quantiles[row],
+                mean=means[row],
+                daily_mean=daily_means[row],
+                daily_std=daily_stds[row],
+                provenance=_provenance(model, max(0, now - one.oldest), warnings),
+            )
+        )
+    return answers
 
 
-def _from_history(found: Evidence, history: History) -> Evidence:
-    """Replace the stored state by that of the history sent; known days move to its origin."""
-    (_, state, _), *_ = demand_states(history, [history.days - 1])
-    origin = int(history.last_day.astype(np.int64))
-    moved = origin - found.origin
-    location = found.location.copy()
-    first = LOCATION["holiday"].start
-    location[first:] = _move(found.location[first:], moved)
-    return Evidence(
-        origin=origin,
-        state=state[0],
-        product=found.product,
-        location=location,
-        future=_move(found.future, moved),
-        oldest=found.oldest,
-        route=ForecastRoute.REQUEST_HISTORY,
-    )
+def _unplanned(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
+    """Return on which days nothing is planned, shape (n, horizon)."""
+    planned = records.future.reshape(len(records.future), -1, KNOWN_DAYS)[:, :, :horizon]
+    unplanned: NDArray[np.bool_] = np.logical_and.reduce(np.isnan(planned), axis=1)
+    return unplanned
 
 
-def _move(known: NDArray[np.float32], days: int) -> NDArray[np.float32]:
-    """Shift fields of KNOWN_DAYS each so that they begin `days` later; NaN where unknown."""
-    if days == 0:
-        return known
-    out = np.full_like(known, np.nan).reshape(-1, KNOWN_DAYS)
-    fields = known.reshape(-1, KNOWN_DAYS)
-    if 0 < days < KNOWN_DAYS:
-        out[:, : KNOWN_DAYS - days] = fields[:, days:]
-    elif -KNOWN_DAYS < days < 0:
-        out[:, -days:] = fields[:, : KNOWN_DAYS + days]
-    return out.reshape(-1)
+def _unpriced(records: SeriesRecords) -> list[bool]:
+    """Return which of n series have no price known."""
+    unpriced: list[bool] = np.isnan(records.state[:, STATE["price_level"].start]).tolist()
+    return unpriced
 
 
-def _with_plan(
-    found: Evidence, plan: Sequence[PlanDay], horizon: int
-) -> tuple[NDArray[np.float32], tuple[PlanSource, ...]]:
-    """Lay the request's plan over the stored one, day by day and field by field."""
-    unknown = np.isnan(found.future.reshape(-1, KNOWN_DAYS)[:, :horizon])
-    blank = np.logical_and.reduce(unknown, axis=0).tolist()
-    sources = [PlanSource.LAST_REGIME if day else PlanSource.STORED for day in blank]
+def _plan_sources(unplanned: bytes, origin: int, plan: Sequence[PlanDay]) -> tuple[PlanSource, ...]:
+    """Return where each day's plan came from; a day of the request's plan comes from there."""
+    sources = _stored_sources(unplanned)
     if not plan:
-        return found.future, tuple(sources)
-    future = found.future.copy()
-    for index, day in enumerate(plan):
-        ahead = (day.date - EPOCH).days - found.origin
-        if not 1 <= ahead <= horizon:
-            first, last = civil(found.origin + 1), civil(found.origin + horizon)
-            raise InvalidField(f"plan[{index}].date", f"must be from {first} to {last}")
-        for name in ("price", "discount", "promoted"):
-            value = getattr(day, name)
-            if value is not None:
-                future[FUTURE[name].start + ahead - 1] = value
-        sources[ahead - 1] = PlanSource.REQUEST
-    return future, tuple(sources)
+        return sources
+    laid = list(sources)
+    for day in plan:
+        laid[(day.date - EPOCH).days - origin - 1] = PlanSource.REQUEST
+    return tuple(laid)
 
 
-def _alone(found: Evidence, future: NDArray[np.float32]) -> SeriesRecords:
-    """Return the records of one series, without copying them."""
-    return SeriesRecords(
-        origin=np.datetime64(found.origin, "D"),
-        state=found.state[None],
-        product=found.product[None],
-        location=found.location[None],
-        future=future[None],
-    )
-
-
-def _stack(found: Sequence[Evidence]) -> SeriesRecords:
-    return SeriesRecords(
-        origin=np.datetime64(found[0].origin, "D"),
-        state=np.stack([one.state for one in found]),
-        product=np.stack([one.product for one in found]),
-        location=np.stack([one.location for one in found]),
-        future=np.stack([one.future for one in found]),
-    )
-
-
-def _chunks(found: Sequence[Evidence]) -> list[tuple[NDArray[np.intp], SeriesRecords]]:
-    """Group series by origin, at most CHUNK at a time: their indices and their records."""
-    by_origin: dict[int, list[int]] = {}
-    for index, one in enumerate(found):
-        by_origin.setdefault(one.origin, []).append(index)
-    chunks = []
-    for rows in by_origin.values():
-        for start in range(0, len(rows), CHUNK):
-            part = rows[start : start + CHUNK]
-            chunks.append((np.array(part), _stack([found[index] for index in part])))
-    return chunks
+@functools.lru_cache(maxsize=256)
+def _stored_sources(unplanned: bytes) -> tuple[PlanSource, ...]:
+    return tuple(PlanSource.LAST_REGIME if day else PlanSource.STORED for day in unplanned)
 
 
 def _check_features(model: DemandModel, snapshot: FeatureSnapshot) -> None:
@@ -482,17 +460,19 @@ def _check_cover(model: DemandModel, snapshot: FeatureSnapshot, days: int) -> No
         raise BeyondTrained("lead_time_days + review_days", limit=f"from 1 to {longest} days")
 
 
-def _warnings(found: Evidence, sources: Sequence[PlanSource]) -> tuple[str, ...]:
+def _warnings(
+    route: ForecastRoute, sources: tuple[PlanSource, ...], *, unpriced: bool
+) -> tuple[str, ...]:
     warnings = []
-    unplanned = sum(source is PlanSource.LAST_REGIME for source in sources)
+    unplanned = sources.count(PlanSource.LAST_REGIME)
     if unplanned:
         warnings.append(
             f"nothing is planned for {unplanned} of {len(sources)} days: "
             "the last known price, discount and promotion go on"
         )
-    if found.route is ForecastRoute.COLD_START:
+    if route is ForecastRoute.COLD_START:
         warnings.append("the series has no history: the mean series of its category stands in")
-    if np.isnan(found.state[STATE["price_level"].start]):
+    if unpriced:
         warnings.append("no price is known: the forecast does not depend on it")
     return tuple(warnings)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from serving.domain.demand import CoverQuery
 from serving.domain.history import MAX_HORIZON
 from serving.domain.inventory_formulas import (
     economic_order_quantity,
@@ -21,7 +23,7 @@ from serving.domain.inventory_policy import (
     ReorderPointInputs,
     SafetyStockInputs,
 )
-from serving.domain.reorder_levels import CoverDemand, ReorderLevels, decide, explain
+from serving.domain.reorder_levels import CoverDemand, ReorderTerms, decide, explain
 from serving.domain.replenishment import (
     FORMULA_VERSION,
     BatchReorderQuery,
@@ -33,7 +35,9 @@ from serving.domain.replenishment import (
     check_service_level,
     served,
 )
-from serving.domain.series import PlanDay, Provenance, RowStatus
+from serving.domain.series import Provenance, RowStatus
+from serving.errors import NotReady, ParlevelError
+from serving.flows.answers import only
 from serving.flows.reorder_inputs import inputs_sent, inputs_sent_batch, resolve, table_inputs
 
 if TYPE_CHECKING:
@@ -42,7 +46,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.domain.demand import Cover, CoverBatch
-    from serving.ports import FeatureReader
+    from serving.domain.replenishment import ReorderMethod
+    from serving.flows.reorder_inputs import Resolved
+    from serving.ports import FeatureReader, StockInputs
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -51,8 +57,8 @@ if TYPE_CHECKING:
 class CoverForecaster(Protocol):
     """What this flow asks of the demand flow."""
 
-    def cover(self, sku: str, location: str, cover_days: int, plan: Sequence[PlanDay]) -> Cover:
-        """Return the distribution of one series' demand over its cover."""
+    def cover_many(self, queries: Sequence[CoverQuery]) -> list[Cover | ParlevelError]:
+        """Return each distribution of one series' demand over its cover, or why there is none."""
 
     def cover_batch(
         self, skus: Sequence[str], locations: Sequence[str], cover_days: NDArray[np.int64]
@@ -79,35 +85,47 @@ class ReplenishmentFlow:
             InvalidField: If a stored service level cannot be promised.
             NotReady: If there is no model or no features yet.
         """
-        stock = self._features.snapshot().stock(query.sku, query.location)
-        sent = inputs_sent(query)
-        found = resolve(sent, [stock], query.method)
-        terms = found.terms
-        if found.missing:
-            # A series that nobody knows, or that is stale, is the truer failure: it comes first.
-            self._demand.cover(query.sku, query.location, 1, ())
-            raise found.first_missing()
-        check_service_level("service_level", float(terms.service_level[0]))
-        check_cover("lead_time_days", float(terms.days[0]))
-        days = int(terms.cover_days[0])
-        cover = self._demand.cover(query.sku, query.location, days, query.plan)
-        levels = decide(terms, _one_row(cover), query.method)
-        return Reorder(
-            query=query,
-            origin=cover.origin,
-            order_quantity=float(levels.order_quantity[0]),
-            order_up_to=float(levels.order_up_to[0]),
-            reorder_point=float(levels.order_up_to[0]),
-            safety_stock=float(levels.safety_stock[0]),
-            expected_demand=float(levels.expected_demand[0]),
-            inventory_position=float(terms.position[0]),
-            stockout_probability=float(levels.stockout_probability[0]),
-            cover_days=days,
-            service_level=float(terms.service_level[0]),
-            table_inputs=table_inputs(sent, stock, query.method),
-            reason=explain(terms, levels),
-            provenance=_provenance(cover.provenance, _warnings(found.assumed, levels)),
-        )
+        return only(self.recommend_many((query,)))
+
+    def recommend_many(self, queries: Sequence[ReorderQuery]) -> list[Reorder | ParlevelError]:
+        """Answer questions that arrived together, each to the bits it would have alone.
+
+        Args:
+            queries: The questions, of any kinds.
+
+        Returns:
+            Each question's recommendation, or its failure as `recommend` raises it, in order.
+
+        Raises:
+            NotReady: If there is no model or no features yet.
+        """
+        snapshot = self._features.snapshot()
+        answers: dict[int, Reorder | ParlevelError] = {}
+        drafts: list[_Draft] = []
+        for row, query in enumerate(queries):
+            try:
+                drafts.append(_draft(row, query, snapshot.stock(query.sku, query.location)))
+            except ParlevelError as error:
+                answers[row] = error.with_traceback(None)  # it would hold this frame
+        covers: list[Cover | ParlevelError] = []
+        try:
+            covers += self._demand.cover_many([draft.cover_query for draft in drafts])
+        except NotReady as error:  # what failed before it keeps its own failure
+            covers += [error.with_traceback(None)] * len(drafts)
+        groups: dict[ReorderMethod, tuple[list[_Draft], list[Cover]]] = {}
+        for draft, cover in zip(drafts, covers, strict=True):
+            if isinstance(cover, ParlevelError):
+                answers[draft.row] = cover
+            elif draft.found.missing:
+                answers[draft.row] = draft.found.first_missing()
+            else:
+                alike, demand = groups.setdefault(draft.query.method, ([], []))
+                alike.append(draft)
+                demand.append(cover)
+        for alike, demand in groups.values():
+            for draft, reorder in zip(alike, _decided(alike, demand), strict=True):
+                answers[draft.row] = reorder
+        return [answers[row] for row in range(len(queries))]
 
     def recommend_batch(self, query: BatchReorderQuery) -> ReorderBatch:
         """Recommend what to order for many series.
@@ -145,7 +163,8 @@ class ReplenishmentFlow:
             stockout_probabilities=levels.stockout_probability,
             cover_days=terms.cover_days,
             provenance=_provenance(
-                cover.provenance, _beyond_warning(complete & ~trained) + _warnings(assumed, levels)
+                cover.provenance,
+                _beyond_warning(complete & ~trained) + _warnings(assumed, levels.bounded),
             ),
         )
 
@@ -158,6 +177,70 @@ class ReplenishmentFlow:
         return PolicyAnswer(_compute(inputs), Provenance(formula_version=FORMULA_VERSION))
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A reorder question before its demand is known.
+
+    Attributes:
+        row: Its place among the questions asked together.
+        query: What was asked.
+        found: Its terms.
+        table_inputs: Inputs taken from tables.
+        cover_query: What it asks of the demand flow.
+    """
+
+    row: int
+    query: ReorderQuery
+    found: Resolved
+    table_inputs: tuple[str, ...]
+    cover_query: CoverQuery
+
+
+def _draft(row: int, query: ReorderQuery, stock: StockInputs) -> _Draft:
+    sent = inputs_sent(query)
+    found = resolve(sent, [stock], query.method)
+    if found.missing:
+        # A series that nobody knows, or that is stale, is the truer failure: it comes first.
+        cover_query = CoverQuery(query.sku, query.location, 1)
+    else:
+        terms = found.terms
+        check_service_level("service_level", float(terms.service_level[0]))
+        check_cover("lead_time_days", float(terms.days[0]))
+        days = int(terms.cover_days[0])
+        cover_query = CoverQuery(query.sku, query.location, days, query.plan)
+    return _Draft(row, query, found, table_inputs(sent, stock, query.method), cover_query)
+
+
+def _decided(drafts: Sequence[_Draft], covers: Sequence[Cover]) -> list[Reorder]:
+    """Decide on questions of one method from their demand."""
+    terms = ReorderTerms.joined([draft.found.terms for draft in drafts])
+    levels = decide(terms, _rows_of_one_each(covers), drafts[0].query.method)
+    orders, probabilities = levels.order_quantity.tolist(), levels.stockout_probability.tolist()
+    up_to, safety = levels.order_up_to.tolist(), levels.safety_stock.tolist()
+    expected, positions = levels.expected_demand.tolist(), terms.position.tolist()
+    return [
+        Reorder(
+            query=draft.query,
+            origin=cover.origin,
+            order_quantity=orders[row],
+            order_up_to=up_to[row],
+            reorder_point=up_to[row],
+            safety_stock=safety[row],
+            expected_demand=expected[row],
+            inventory_position=positions[row],
+            stockout_probability=probabilities[row],
+            cover_days=draft.cover_query.cover_days,
+            service_level=float(terms.service_level[row]),
+            table_inputs=draft.table_inputs,
+            reason=explain(terms, levels, row),
+            provenance=_provenance(
+                cover.provenance, _warnings(draft.found.assumed, levels.bounded[row : row + 1])
+            ),
+        )
+        for row, (draft, cover) in enumerate(zip(drafts, covers, strict=True))
+    ]
+
+
 def _compute(inputs: PolicyInputs) -> PolicyResult:
     if isinstance(inputs, EconomicOrderQuantityInputs):
         return economic_order_quantity(inputs)
@@ -168,13 +251,13 @@ def _compute(inputs: PolicyInputs) -> PolicyResult:
     return newsvendor(inputs)
 
 
-def _one_row(cover: Cover) -> CoverDemand:
+def _rows_of_one_each(covers: Sequence[Cover]) -> CoverDemand:
     return CoverDemand(
-        levels=cover.levels,
-        quantiles=cover.quantiles[None, :],
-        mean=np.array([cover.mean]),
-        daily_mean=np.array([cover.daily_mean]),
-        daily_std=np.array([cover.daily_std]),
+        levels=covers[0].levels,
+        quantiles=np.stack([cover.quantiles for cover in covers]),
+        mean=np.array([cover.mean for cover in covers]),
+        daily_mean=np.array([cover.daily_mean for cover in covers]),
+        daily_std=np.array([cover.daily_std for cover in covers]),
     )
 
 
@@ -210,15 +293,15 @@ def _provenance(forecast: Provenance, warnings: tuple[str, ...]) -> Provenance:
     )
 
 
-def _warnings(assumed: Mapping[str, Flags], levels: ReorderLevels) -> tuple[str, ...]:
-    rows = levels.bounded.size
+def _warnings(assumed: Mapping[str, Flags], bounded: Flags) -> tuple[str, ...]:
+    rows = bounded.size
     warnings = [
         f"{name} is neither sent nor in table 'inventory' for {count} of {rows} series: "
         "0 is assumed"
         for name, flags in assumed.items()
         if (count := int(flags.sum()))
     ]
-    if count := int(levels.bounded.sum()):
+    if count := int(bounded.sum()):
         warnings.append(
             f"stockout_probability is a bound for {count} of {rows} series: "
             "the inventory position lies beyond the trained quantiles"

@@ -21,11 +21,14 @@ from serving.reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from serving.domain.demand import Forecast, ForecastBatch
     from serving.domain.series import PlanDay
     from serving.flows.demand import DemandFlow
+    from serving.gate import Call
+    from serving.gather import Gather
+    from serving.grpc.desk import Gathered
 
 
 class ForecastServicer:
@@ -33,9 +36,11 @@ class ForecastServicer:
 
     contract = demand_pb2.DESCRIPTOR.services_by_name["ForecastService"]
 
-    def __init__(self, flow: DemandFlow) -> None:
-        """Take the flow that answers."""
+    def __init__(self, flow: DemandFlow, gather: Gather[ForecastQuery, Forecast]) -> None:
+        """Take the flow that answers, and what gathers questions about one series."""
         self._flow = flow
+        self._gather = gather
+        self.gathered: Mapping[str, Gathered] = {"ForecastDemand": self._forecast}
 
     def ForecastDemand(
         self, request: demand_pb2.ForecastDemandRequest
@@ -48,6 +53,13 @@ class ForecastServicer:
     ) -> demand_pb2.BatchForecastDemandResponse:
         """Forecast many series."""
         return batch_message(self._flow.forecast_batch(batch_query(request)))
+
+    async def _forecast(
+        self, request: demand_pb2.ForecastDemandRequest, call: Call
+    ) -> demand_pb2.ForecastDemandResponse:
+        """Answer `ForecastDemand` together with others."""
+        answer = await self._gather.ask(forecast_query(request), call.check_deadline)
+        return forecast_message(answer)
 
 
 def forecast_query(request: demand_pb2.ForecastDemandRequest) -> ForecastQuery:

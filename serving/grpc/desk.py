@@ -15,12 +15,14 @@ from serving.errors import MalformedBody, ParlevelError
 from serving.grpc.errors import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
     from google.rpc import status_pb2
 
     from serving.gate import Call, Gate
+
+    Gathered = Callable[[Any, Call], Awaitable[Any]]
 
 REQUEST_ID = "x-request-id"
 _log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ class Servicer(Protocol):
     """The methods of one service of the contract, each from message to message."""
 
     contract: ServiceDescriptor
+    # Methods by name that a door on an event loop answers together with others.
+    gathered: Mapping[str, Gathered]
 
 
 class Context(Protocol):
@@ -53,6 +57,8 @@ class Method:
         name: Its name in the contract.
         parse: Reads the request message from bytes.
         answer: Turns the request message into the response message.
+        gathered: Does the same together with others on an event loop; None where that is not
+            to be had.
         batch: Whether the response has a status a row.
         sourced: Whether the response says where it came from.
     """
@@ -60,6 +66,7 @@ class Method:
     name: str
     parse: Callable[[bytes], Message]
     answer: Callable[[Message], Any]
+    gathered: Gathered | None
     batch: bool
     sourced: bool
 
@@ -71,6 +78,7 @@ def methods(servicer: Servicer) -> dict[str, Method]:
             name=method.name,
             parse=GetMessageClass(method.input_type).FromString,
             answer=getattr(servicer, method.name),
+            gathered=servicer.gathered.get(method.name),
             batch="row_statuses" in method.output_type.fields_by_name,
             sourced="provenance" in method.output_type.fields_by_name,
         )
@@ -97,12 +105,27 @@ def answer(method: Method, call: Call, body: bytes) -> bytes:
     Raises:
         ParlevelError: If the call fails with a cause.
     """
+    return _write(method, call, method.answer(_read(method, call, body)))
+
+
+async def answer_gathered(method: Method, gathered: Gathered, call: Call, body: bytes) -> bytes:
+    """Answer a call as `answer` does, together with others that wait.
+
+    Raises:
+        ParlevelError: If the call fails with a cause.
+    """
+    return _write(method, call, await gathered(_read(method, call, body), call))
+
+
+def _read(method: Method, call: Call, body: bytes) -> Message:
     call.check_deadline()
     try:
-        request = method.parse(body)
+        return method.parse(body)
     except DecodeError as error:
         raise MalformedBody(f"the bytes are no request of {method.name}") from error
-    response = method.answer(request)
+
+
+def _write(method: Method, call: Call, response: Any) -> bytes:  # noqa: ANN401 - any response
     call.rows = len(response.row_statuses) if method.batch else 1
     if method.sourced:
         provenance = response.provenance

@@ -10,9 +10,11 @@ from parlevel.v1 import model_pb2
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from serving.domain.model import ModelDescription
     from serving.flows.model import ModelFlow
+    from serving.grpc.desk import Gathered
 
 
 class ModelServicer:
@@ -23,6 +25,7 @@ class ModelServicer:
     def __init__(self, flow: ModelFlow) -> None:
         """Take the flow that answers."""
         self._flow = flow
+        self.gathered: Mapping[str, Gathered] = {}  # its answers are at hand
 
     def ListModels(self, request: model_pb2.ListModelsRequest) -> model_pb2.ListModelsResponse:
         """List every model that has a release."""

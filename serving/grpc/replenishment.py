@@ -24,11 +24,16 @@ from serving.reading import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from serving.domain.inventory_policy import PolicyInputs
     from serving.domain.replenishment import PolicyAnswer, Reorder, ReorderBatch
     from serving.flows.replenishment import ReplenishmentFlow
+    from serving.gate import Call
+    from serving.gather import Gather
+    from serving.grpc.desk import Gathered
 
 _SENT = (
     "lead_time_days",
@@ -56,9 +61,11 @@ class ReplenishmentServicer:
 
     contract = replenishment_pb2.DESCRIPTOR.services_by_name["ReplenishmentService"]
 
-    def __init__(self, flow: ReplenishmentFlow) -> None:
-        """Take the flow that answers."""
+    def __init__(self, flow: ReplenishmentFlow, gather: Gather[ReorderQuery, Reorder]) -> None:
+        """Take the flow that answers, and what gathers questions about one series."""
         self._flow = flow
+        self._gather = gather
+        self.gathered: Mapping[str, Gathered] = {"RecommendReorder": self._recommend}
 
     def RecommendReorder(
         self, request: replenishment_pb2.RecommendReorderRequest
@@ -77,6 +84,13 @@ class ReplenishmentServicer:
     ) -> replenishment_pb2.ComputePolicyResponse:
         """Compute one formula."""
         return policy_message(self._flow.compute_policy(policy_inputs(request)))
+
+    async def _recommend(
+        self, request: replenishment_pb2.RecommendReorderRequest, call: Call
+    ) -> replenishment_pb2.RecommendReorderResponse:
+        """Answer `RecommendReorder` together with others."""
+        answer = await self._gather.ask(reorder_query(request), call.check_deadline)
+        return reorder_message(answer)
 
 
 def reorder_query(request: replenishment_pb2.RecommendReorderRequest) -> ReorderQuery:

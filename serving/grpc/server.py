@@ -129,7 +129,9 @@ class AsyncioDoor:
             try:
                 with gate.admit():
                     if len(body) <= INLINE_BYTES:
-                        return desk.answer(method, call, body)
+                        if method.gathered is None:
+                            return desk.answer(method, call, body)
+                        return await desk.answer_gathered(method, method.gathered, call, body)
                     loop = asyncio.get_running_loop()
                     return await loop.run_in_executor(executor, desk.answer, method, call, body)
             except asyncio.CancelledError:

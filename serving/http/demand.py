@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from serving.domain.demand import Forecast, ForecastBatch
-    from serving.gate import Flows
+    from serving.gate import Call, Flows
 
 
 class PlanDay(Shape):
@@ -84,6 +84,14 @@ class BatchForecastDemandRequest(Shape):
 def forecast(flows: Flows, request: ForecastDemandRequest) -> dict[str, Any]:
     """Forecast one series."""
     return forecast_body(flows.demand.forecast(forecast_query(request)))
+
+
+async def forecast_gathered(
+    flows: Flows, request: ForecastDemandRequest, call: Call
+) -> dict[str, Any]:
+    """Forecast one series together with others."""
+    answer = await flows.forecasts.ask(forecast_query(request), call.check_deadline)
+    return forecast_body(answer)
 
 
 def batch_forecast(flows: Flows, request: BatchForecastDemandRequest) -> dict[str, Any]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from serving.gate import Call, Flows, Gate
     from serving.http.routes import Route
+    from serving.http.shape import Shape
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -176,9 +177,12 @@ class HttpDoor:
             call.deadline = call.started + _seconds(sent.timeout)
         if sent.length.isdigit() and int(sent.length) > self._limit:
             raise TooLarge("body bytes", limit=self._limit)
-        body = await self._read(receive)
+        body = await self._body(receive)
         if len(body) <= INLINE_BYTES:
-            return self._work(endpoint, call, body)
+            gathered = endpoint.route.gathered
+            if gathered is None:
+                return self._work(endpoint, call, body)
+            return _written(call, await gathered(self._flows, _read(endpoint, call, body), call))
         future = asyncio.get_running_loop().run_in_executor(
             self._executor, self._work, endpoint, call, body
         )
@@ -191,20 +195,9 @@ class HttpDoor:
         return await future
 
     def _work(self, endpoint: Endpoint, call: Call, body: bytes) -> bytes:
-        call.check_deadline()
-        try:
-            request = endpoint.route.request.model_validate_json(body)
-        except ValidationError as error:
-            raise failure_of(error) from None
-        answer = endpoint.route.answer(self._flows, request)
-        call.rows = len(answer["row_statuses"]) if "row_statuses" in answer else 1
-        provenance = answer.get("provenance")
-        if provenance is not None:
-            call.model_version = provenance["model_version"]
-            call.features_age = provenance.get("features_age_seconds")
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=_plain)
+        return _written(call, endpoint.route.answer(self._flows, _read(endpoint, call, body)))
 
-    async def _read(self, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -238,6 +231,23 @@ def _sent(headers: Headers) -> Sent:
         elif name == b"x-request-timeout-ms":
             timeout = value
     return Sent(content_type, length, request_id, timeout)
+
+
+def _read(endpoint: Endpoint, call: Call, body: bytes) -> Shape:
+    call.check_deadline()
+    try:
+        return endpoint.route.request.model_validate_json(body)
+    except ValidationError as error:
+        raise failure_of(error) from None
+
+
+def _written(call: Call, answer: dict[str, Any]) -> bytes:
+    call.rows = len(answer["row_statuses"]) if "row_statuses" in answer else 1
+    provenance = answer.get("provenance")
+    if provenance is not None:
+        call.model_version = provenance["model_version"]
+        call.features_age = provenance.get("features_age_seconds")
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=_plain)
 
 
 def _seconds(timeout: bytes) -> float:

@@ -29,7 +29,7 @@ from serving.reading import (
 if TYPE_CHECKING:
     from serving.domain.inventory_policy import PolicyInputs
     from serving.domain.replenishment import PolicyAnswer, Reorder, ReorderBatch
-    from serving.gate import Flows
+    from serving.gate import Call, Flows
 
 
 _COLUMNS = (
@@ -124,10 +124,28 @@ class ComputePolicyRequest(Shape):
 
 def recommend(flows: Flows, request: RecommendReorderRequest) -> dict[str, Any]:
     """Recommend what to order for one series."""
-    sent = dict(request)
+    return reorder_body(flows.replenishment.recommend(reorder_query(request)))
+
+
+async def recommend_gathered(
+    flows: Flows, request: RecommendReorderRequest, call: Call
+) -> dict[str, Any]:
+    """Recommend what to order for one series together with others."""
+    answer = await flows.reorders.ask(reorder_query(request), call.check_deadline)
+    return reorder_body(answer)
+
+
+def reorder_query(request: RecommendReorderRequest) -> ReorderQuery:
+    """Read the question about one series.
+
+    Raises:
+        InvalidField: If a field breaks its rule.
+        BeyondTrained: If a field is beyond the trained range.
+    """
+    sent: dict[str, Any] = dict(request)
     sent["method"] = member_of("method", ReorderMethod, request.method)
     sent["plan"] = plan_of(sent_plan(request.plan))
-    return reorder_body(flows.replenishment.recommend(ReorderQuery(**sent)))
+    return ReorderQuery(**sent)
 
 
 def batch_recommend(flows: Flows, request: BatchRecommendReorderRequest) -> dict[str, Any]:

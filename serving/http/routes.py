@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from serving.http import demand, model, replenishment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from serving.http.shape import Shape
 
@@ -18,16 +18,25 @@ class Route(NamedTuple):
     Attributes:
         request: Shape of the request's JSON object.
         answer: Turns the flows and a request into the JSON object of the response.
+        gathered: Does the same together with others on the event loop; None where that is not
+            to be had.
     """
 
     request: type[Shape]
     answer: Callable[..., dict[str, Any]]
+    gathered: Callable[..., Awaitable[dict[str, Any]]] | None = None
 
 
 ROUTES: dict[str, Route] = {
-    "/v1/demand:forecast": Route(demand.ForecastDemandRequest, demand.forecast),
+    "/v1/demand:forecast": Route(
+        demand.ForecastDemandRequest, demand.forecast, demand.forecast_gathered
+    ),
     "/v1/demand:batchForecast": Route(demand.BatchForecastDemandRequest, demand.batch_forecast),
-    "/v1/reorder:recommend": Route(replenishment.RecommendReorderRequest, replenishment.recommend),
+    "/v1/reorder:recommend": Route(
+        replenishment.RecommendReorderRequest,
+        replenishment.recommend,
+        replenishment.recommend_gathered,
+    ),
     "/v1/reorder:batchRecommend": Route(
         replenishment.BatchRecommendReorderRequest, replenishment.batch_recommend
     ),

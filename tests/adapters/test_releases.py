@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Spoil = Callable[[Path], None]
+    Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,8 @@ ALL = {
 def ask_grpc(rig: Rig, path: str, question: dict[str, Any]) -> Message:
     """Ask as the gRPC door does, from the bytes of a message on; a failure is its status."""
     servicers: list[desk.Servicer] = [
-        ForecastServicer(rig.flows.demand),
-        ReplenishmentServicer(rig.flows.replenishment),
+        ForecastServicer(rig.flows.demand, rig.flows.forecasts),
+        ReplenishmentServicer(rig.flows.replenishment, rig.flows.reorders),
         ModelServicer(rig.flows.model),
     ]
     found = {name: one for servicer in servicers for name, one in desk.methods(servicer).items()}

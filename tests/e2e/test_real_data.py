@@ -15,7 +15,7 @@ from serving import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "clients" / "examples" / "bring_your_own.sh"
-ROWS = "20000"
+ROWS = "8000"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.real_data]
 
@@ -58,12 +58,12 @@ def _bring(file: Path, recipe: str, home: Path) -> str:
 
 def test_fresh_food_sales_become_forecasts_and_orders_on_both_doors(tmp_path: Path) -> None:
     sales = pl.read_parquet(_folder() / "freshretailnet50k" / "dev.parquet")
-    stores = sales["store_id"].unique().sort().head(6)
+    stores = sales["store_id"].unique().sort().head(3)
     sales.filter(pl.col("store_id").is_in(stores.implode())).write_parquet(
         tmp_path / "some.parquet"
     )
     printed = _bring(tmp_path / "some.parquet", "freshretailnet50k.toml", tmp_path / "home")
-    assert printed.count("every bit") == 6
+    assert (printed.count(" yes "), printed.count(" NO ")) == (6, 0)
     forecasts = pl.read_parquet(tmp_path / "home" / "forecasts.parquet")
     series = sales.filter(pl.col("store_id").is_in(stores.implode()))
     assert len(forecasts) == 7 * series.select("product_id", "store_id").n_unique()
@@ -72,11 +72,11 @@ def test_fresh_food_sales_become_forecasts_and_orders_on_both_doors(tmp_path: Pa
 
 def test_invoice_lines_become_forecasts_and_orders_on_both_doors(tmp_path: Path) -> None:
     lines = pl.read_parquet(_folder() / "online_retail" / "online_retail.parquet")
-    busiest = lines["StockCode"].value_counts(sort=True)["StockCode"].head(40)
+    busiest = lines["StockCode"].value_counts(sort=True)["StockCode"].head(20)
     lines.filter(pl.col("StockCode").is_in(busiest.implode())).write_parquet(
         tmp_path / "some.parquet"
     )
     printed = _bring(tmp_path / "some.parquet", "online_retail.toml", tmp_path / "home")
-    assert printed.count("every bit") == 6
+    assert (printed.count(" yes "), printed.count(" NO ")) == (6, 0)
     orders = pl.read_parquet(tmp_path / "home" / "orders.parquet")
     assert (orders["order_up_to"] >= 0).all()

@@ -35,6 +35,7 @@ ORIGIN = dt.date(2026, 6, 30)
 EVENT_TIME = ((ORIGIN - dt.date(1970, 1, 1)).days + 1) * 86_400
 COVER_LEVELS = (0.02, 0.5, 0.99)
 MAX_HORIZON = 60
+KINDS = 12  # of series whose pasts are drawn; the rest repeat them
 
 
 class FakeModel:
@@ -141,8 +142,9 @@ def past(seed: int, days: int = 120, *, last: dt.date = ORIGIN, gaps: bool = Fal
 
 def state_of(history: History) -> Floats:
     """Return the state at the end of one series' past."""
-    (_, state, _), *_ = demand_states(history, [history.days - 1])
-    return state[0]
+    (_, states, _), *_ = demand_states(history, [history.days - 1])
+    state: Floats = states[0]
+    return state
 
 
 def product_values(seed: int) -> Floats:
@@ -168,9 +170,11 @@ def location_values(seed: int) -> Floats:
 def stored_world(series: int = 5) -> FakeFeatures:
     """Store the series (s0, east), (s1, east) ... of products and locations that are known."""
     features = FakeFeatures()
+    kinds = [(state_of(past(kind)), product_values(kind)) for kind in range(min(series, KINDS))]
     for number in range(series):
-        features.put("demand_state", (f"s{number}", "east"), state_of(past(number)))
-        features.put("product", (f"s{number}",), product_values(number))
+        state, product = kinds[number % KINDS]
+        features.put("demand_state", (f"s{number}", "east"), state)
+        features.put("product", (f"s{number}",), product)
     features.put("product", ("new",), product_values(50))
     features.put("product", ("category:dry",), product_values(60))
     for number, place in enumerate(("east", "west", "region:north", "region:")):

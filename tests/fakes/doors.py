@@ -18,6 +18,7 @@ from serving.domain.replenishment import Reorder, ReorderBatch
 from serving.domain.series import Provenance, RowStatus
 from serving.flows.replenishment import ReplenishmentFlow
 from serving.gate import Flows, Gate
+from serving.gather import Gather
 from serving.grpc.demand import ForecastServicer
 from serving.grpc.model import ModelServicer
 from serving.grpc.replenishment import ReplenishmentServicer
@@ -25,7 +26,7 @@ from serving.grpc.server import AsyncioDoor, Listening, ThreadsDoor
 from serving.http.door import HttpDoor, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from serving.domain.demand import BatchForecastQuery, ForecastQuery
     from serving.domain.inventory_policy import PolicyInputs
@@ -170,6 +171,18 @@ class FakeModels:
         return DESCRIPTION
 
 
+def _each(answer: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return what answers questions one after another; a failure is that question's answer."""
+
+    def tried(query: object) -> object:
+        try:
+            return answer(query)
+        except errors.ParlevelError as error:
+            return error
+
+    return lambda queries: [tried(query) for query in queries]
+
+
 @dataclass
 class Noted:
     """Keeps what an observer is told."""
@@ -201,7 +214,13 @@ class Rig:
         self.demand, self.replenishment = FakeDemand(), FakeReplenishment()
         self.noted = Noted()
         self.executor = ThreadPoolExecutor(2)
-        self.flows = Flows(self.demand, self.replenishment, FakeModels())  # type: ignore[arg-type]
+        self.flows = Flows(
+            self.demand,  # type: ignore[arg-type]
+            self.replenishment,  # type: ignore[arg-type]
+            FakeModels(),  # type: ignore[arg-type]
+            Gather(_each(self.demand.forecast)),
+            Gather(_each(self.replenishment.recommend)),
+        )
         self.grpc_gate = Gate("grpc", limit, (self.noted,))
         self.http_gate = Gate("http", limit, (self.noted,))
         self._mib = max_message_mib
@@ -216,8 +235,8 @@ class Rig:
     def grpc(self, kind: str = "asyncio", port: int = 0) -> GrpcDoor:
         """Return a gRPC door of a kind, not yet open."""
         servicers = (
-            ForecastServicer(self.flows.demand),
-            ReplenishmentServicer(self.flows.replenishment),
+            ForecastServicer(self.flows.demand, self.flows.forecasts),
+            ReplenishmentServicer(self.flows.replenishment, self.flows.reorders),
             ModelServicer(self.flows.model),
         )
         listening = Listening("127.0.0.1", port, self._mib)

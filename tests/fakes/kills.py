@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import signal
@@ -30,7 +31,7 @@ def killed_and_mended(
     mended = 0
     for _ in range(times):
         waiting, telling = os.pipe()
-        child = _fork(lambda told=telling: work(lambda: os.write(told, b"!") and None))
+        child = _fork(functools.partial(work, functools.partial(_tell, telling)))
         os.read(waiting, 1)
         time.sleep(chance.uniform(0.0, longest))
         os.kill(child, signal.SIGKILL)
@@ -40,6 +41,10 @@ def killed_and_mended(
         _, status = os.waitpid(_fork(mend), 0)
         mended += os.waitstatus_to_exitcode(status) == 0
     return mended
+
+
+def _tell(end: int) -> None:
+    os.write(end, b"!")
 
 
 def _fork(work: Callable[[], object]) -> int:

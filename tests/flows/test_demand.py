@@ -26,7 +26,8 @@ from serving.errors import (
     StaleFeatures,
     UnknownSeries,
 )
-from serving.flows.demand import CHUNK, DemandFlow
+from serving.flows.demand import DemandFlow
+from serving.flows.evidence import CHUNK
 from tests.fakes.demand import (
     EVENT_TIME,
     MAX_HORIZON,
@@ -145,7 +146,7 @@ def test_history_that_ends_another_day_moves_the_known_days_along(later: int) ->
     answer = rig.flow.forecast(ask(history=history))
     assert answer.origin == ORIGIN + dt.timedelta(days=later)
     known = [day + later if day + later >= 1 else np.nan for day in range(1, 8)]
-    assert np.array_equal(rig.model.column("holiday"), np.float32(known), equal_nan=True)
+    assert np.array_equal(rig.model.column("holiday"), np.array(known), equal_nan=True)
     sources = [PlanSource.STORED if day == day else PlanSource.LAST_REGIME for day in known]  # noqa: PLR0124 - NaN is unlike itself
     assert list(answer.plan_sources) == sources
 
@@ -244,7 +245,7 @@ def test_beyond_the_trained_horizon_cover_or_level_is_refused() -> None:
 def test_a_batch_has_the_bits_of_its_singles(target: DemandTarget) -> None:
     rig = Rig(CHUNK + 40)
     rig.plan("s3", price={1: 8.0}, promoted={2: 1.0})
-    skus = tuple(f"s{number}" for number in range(CHUNK + 40)) + ("new",)
+    skus = (*(f"s{number}" for number in range(CHUNK + 40)), "new")
     levels = (0.02, 0.3, 0.5, 0.98)
     batch = rig.flow.forecast_batch(
         BatchForecastQuery(skus, ("east",) * len(skus), 11, levels, target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from serving.domain.demand import Cover, CoverBatch, ForecastRoute
+from serving.domain.demand import Cover, CoverBatch, CoverQuery, ForecastRoute
 from serving.domain.inventory_policy import (
     EconomicOrderQuantityInputs,
     EconomicOrderQuantityResult,
@@ -22,7 +22,14 @@ from serving.domain.inventory_policy import (
 )
 from serving.domain.replenishment import BatchReorderQuery, ReorderMethod, ReorderQuery
 from serving.domain.series import PlanDay, Provenance, RowStatus
-from serving.errors import BeyondTrained, InvalidField, MissingInput, StaleFeatures, UnknownSeries
+from serving.errors import (
+    BeyondTrained,
+    InvalidField,
+    MissingInput,
+    ParlevelError,
+    StaleFeatures,
+    UnknownSeries,
+)
 from serving.flows.replenishment import ReplenishmentFlow
 from serving.ports import StockInputs
 
@@ -66,13 +73,16 @@ class FakeDemand:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, Sequence[PlanDay]]] = []
 
-    def cover(self, sku: str, location: str, cover_days: int, plan: Sequence[PlanDay]) -> Cover:
-        self.asked.append((sku, cover_days, plan))
-        batch = self.cover_batch([sku], [location], np.array([cover_days]))
+    def cover_many(self, queries: Sequence[CoverQuery]) -> list[Cover | ParlevelError]:
+        return [self._cover(query) for query in queries]
+
+    def _cover(self, query: CoverQuery) -> Cover | ParlevelError:
+        self.asked.append((query.sku, query.cover_days, query.plan))
+        batch = self.cover_batch([query.sku], [query.location], np.array([query.cover_days]))
         if batch.statuses == (RowStatus.UNKNOWN_SERIES,):
-            raise UnknownSeries("sku", sku)
+            return UnknownSeries("sku", query.sku)
         if batch.statuses == (RowStatus.STALE_FEATURES,):
-            raise StaleFeatures("demand_state", age_seconds=9, limit_seconds=5)
+            return StaleFeatures("demand_state", age_seconds=9, limit_seconds=5)
         return Cover(
             origin=batch.origins[0],
             route=batch.routes[0],

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.history import STATE
-from serving.flows.demand import CHUNK, predict_cover, predict_daily
+from serving.flows.demand import predict_cover, predict_daily
+from serving.flows.evidence import CHUNK
 from training.demand_rows import take
 
 if TYPE_CHECKING:

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.content import Recipe
-    from training.demand import DemandFit
     from training.panel import Panel
 
     Progress = Callable[[str], None]
 
-CERTIFIED_SERIES = 400
+CERTIFIED_SERIES, CERTIFIED_ROWS = 400, 8_000
 GRAPH, FACTS = "model.onnx", "facts.json"
 
 
@@ -105,7 +104,7 @@ def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progres
     fit = train(panel, recipe, progress).final
     progress("export and certificate")
     graph = fit.graph()
-    certificate = certify(graph, fit, _certified_rows(panel, fit))
+    certificate = certify(graph, fit, certified_rows(panel, fit.horizon))
     if not certificate["passed"]:
         failed = [check["name"] for check in certificate["checks"] if not check["passed"]]
         raise ReleaseRefused(f"as of {origin}", f"its graph differs on {', '.join(failed)}")
@@ -165,10 +164,23 @@ def write_whole(file: Path, content: bytes) -> None:
     new.replace(file)
 
 
-def _certified_rows(panel: Panel, fit: DemandFit) -> NDArray[np.float32]:
-    """Return feature rows a caller might ask next, for the certificate."""
+def certified_rows(panel: Panel, horizon: int) -> NDArray[np.float32]:
+    """Return rows of series spread over the panel, as the model will be asked them.
+
+    Args:
+        panel: All series up to the last known day.
+        horizon: Longest trained horizon, in days.
+
+    Returns:
+        Feature rows of both targets, shape (about CERTIFIED_ROWS, features).
+    """
     ((_, records),) = records_at(panel, [panel.history.days - 1], future="planned")
-    count = records.state.shape[0]
-    some = np.unique(np.linspace(0, count - 1, min(count, CERTIFIED_SERIES)).astype(np.int64))
-    rows = daily_rows(take(records, some), fit.horizon, sales_target=False)
-    return rows.reshape(-1, len(FEATURES))
+    series = np.unique(np.linspace(0, len(panel.skus) - 1, CERTIFIED_SERIES).astype(np.int64))
+    some = take(records, series)
+    rows = np.concatenate(
+        [
+            daily_rows(some, horizon, sales_target=sales).reshape(-1, len(FEATURES))
+            for sales in (False, True)
+        ]
+    )
+    return rows[:: max(1, len(rows) // CERTIFIED_ROWS)]

@@ -21,25 +21,34 @@ def open_model(releases: Path, wanted: str) -> OnnxDemandModel:
 
     Args:
         releases: Folder of the releases.
-        wanted: A version, or ``current`` or ``champion`` for the one that serves.
+        wanted: A version, or ``current`` or ``champion`` for the one that serves: the newest one
+            where nothing has been promoted yet.
 
     Returns:
         The model.
 
     Raises:
-        NoModel: If none is promoted.
+        NoModel: If none is registered.
         UnknownModel: If there is no such version.
         ReleaseRefused: If the release fails a check.
     """
     folder = releases / FORECAST
     version = wanted
     if wanted in {CURRENT, CHAMPION}:
-        try:
-            version = (folder / CURRENT).readlink().name
-        except OSError as error:
-            raise NoModel(FORECAST, "parlevel train forecast") from error
+        version = _serving(folder)
     # A version is the name of a folder here, never a path to elsewhere.
     plain = version and "/" not in version and not version.startswith(".")
     if not plain or not (folder / version).is_dir():
         raise UnknownModel(f"{FORECAST}/{wanted}")
     return open_release(folder / version)
+
+
+def _serving(folder: Path) -> str:
+    """Return the version that serves, the newest one before the first promotion."""
+    try:
+        return (folder / CURRENT).readlink().name
+    except OSError:
+        versions = [path.name for path in folder.glob("[0-9]*") if path.is_dir()]
+    if not versions:
+        raise NoModel(FORECAST, "parlevel train forecast")
+    return max(versions, key=int)

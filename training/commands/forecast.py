@@ -34,7 +34,10 @@ def forecast(
         Target, typer.Option("--target", help="Demand in stock, or sales with stock-outs.")
     ] = Target.DEMAND,
     model: Annotated[
-        str, typer.Option("--model", help="A version, or current (champion), which serves.")
+        str,
+        typer.Option(
+            "--model", help="A version, or current (champion): what serves, else the newest."
+        ),
     ] = "current",
     quantiles: Annotated[
         str, typer.Option("--quantiles", help="Levels as 0.1,0.5,0.9; the trained ones if absent.")

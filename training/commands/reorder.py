@@ -46,7 +46,10 @@ def reorder(
         Method, typer.Option("--method", help="How the level is computed.")
     ] = Method.DISTRIBUTION,
     model: Annotated[
-        str, typer.Option("--model", help="A version, or current (champion), which serves.")
+        str,
+        typer.Option(
+            "--model", help="A version, or current (champion): what serves, else the newest."
+        ),
     ] = "current",
 ) -> None:
     """Recommend orders for every series that has sales, in units.

@@ -1,0 +1,194 @@
+"""What an answer rests on: the packed records of a series, from the store and from the request."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serving.domain.demand import ForecastRoute
+from serving.domain.features import FUTURE, KNOWN_DAYS, LOCATION, WIDTHS, SeriesRecords
+from serving.domain.history import demand_states
+from serving.errors import InvalidField, UnknownSeries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from serving.domain.demand import ForecastQuery
+    from serving.domain.history import History
+    from serving.domain.series import PlanDay
+    from serving.ports import FeatureSnapshot, StoredRecord
+
+    StandIns = tuple[StoredRecord | None, StoredRecord | None]  # of product and location
+
+DAY_SECONDS = 86_400
+EPOCH = dt.date(1970, 1, 1)
+CHUNK = 256  # series whose feature rows are held at once
+_NO_PLAN = np.full(WIDTHS["known_future"], np.nan, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one series' answer rests on.
+
+    Attributes:
+        origin: Last known day, days since 1970-01-01.
+        state, product, location, future: The series' packed records, each of shape (width,).
+        oldest: Event time of the oldest record, seconds since 1970-01-01 UTC.
+        route: Which evidence it is.
+    """
+
+    origin: int
+    state: NDArray[np.float32]
+    product: NDArray[np.float32]
+    location: NDArray[np.float32]
+    future: NDArray[np.float32]
+    oldest: int
+    route: ForecastRoute
+
+
+def civil(day: int) -> dt.date:
+    """Return the date of a day counted from 1970-01-01."""
+    return EPOCH + dt.timedelta(days=day)
+
+
+def stand_ins(snapshot: FeatureSnapshot, query: ForecastQuery) -> StandIns:
+    """Return the records of the category and region sent for what is in no table."""
+    product = location = None
+    if query.product is not None:
+        product = snapshot.record("product", (f"category:{query.product.category}",))
+    if query.location_attributes is not None:
+        region = query.location_attributes.region or ""
+        location = snapshot.record("location", (f"region:{region}",))
+    return product, location
+
+
+def stored(
+    snapshot: FeatureSnapshot, sku: str, location: str, stand_ins: StandIns = (None, None)
+) -> Evidence:
+    """Read a series' records and bring them together, as `assemble` does."""
+    key = (sku, location)
+    series = (snapshot.record("demand_state", key), snapshot.record("known_future", key))
+    return assemble(snapshot, key, series, stand_ins)
+
+
+def assemble(
+    snapshot: FeatureSnapshot,
+    key: tuple[str, str],
+    series: tuple[StoredRecord | None, StoredRecord | None],
+    stand_ins: StandIns = (None, None),
+) -> Evidence:
+    """Bring a series' records together; attributes sent in the request stand in for tables."""
+    (sku, place), (state, future) = key, series
+    product = snapshot.record("product", (sku,)) or stand_ins[0]
+    if product is None:
+        raise UnknownSeries("sku", sku)
+    location = snapshot.record("location", (place,)) or stand_ins[1]
+    if location is None:
+        raise UnknownSeries("location", place)
+    route = ForecastRoute.GLOBAL_MODEL
+    values = product.values[-WIDTHS["demand_state"] :]  # category_state is the last field
+    event_time = product.event_time
+    if state is None:
+        route = ForecastRoute.COLD_START
+    else:
+        values, event_time = state.values, state.event_time
+    return Evidence(
+        origin=event_time // DAY_SECONDS - 1,
+        state=values,
+        product=product.values,
+        location=location.values,
+        future=_NO_PLAN if future is None else future.values,
+        oldest=min(event_time, product.event_time, location.event_time),
+        route=route,
+    )
+
+
+def from_history(found: Evidence, history: History) -> Evidence:
+    """Replace the stored state by that of the history sent; known days move to its origin."""
+    (_, state, _), *_ = demand_states(history, [history.days - 1])
+    origin = int(history.last_day.astype(np.int64))
+    moved = origin - found.origin
+    location = found.location.copy()
+    first = LOCATION["holiday"].start
+    location[first:] = _move(found.location[first:], moved)
+    return Evidence(
+        origin=origin,
+        state=state[0],
+        product=found.product,
+        location=location,
+        future=_move(found.future, moved),
+        oldest=found.oldest,
+        route=ForecastRoute.REQUEST_HISTORY,
+    )
+
+
+def _move(known: NDArray[np.float32], days: int) -> NDArray[np.float32]:
+    """Shift fields of KNOWN_DAYS each so that they begin `days` later; NaN where unknown."""
+    if days == 0:
+        return known
+    out = np.full_like(known, np.nan).reshape(-1, KNOWN_DAYS)
+    fields = known.reshape(-1, KNOWN_DAYS)
+    if 0 < days < KNOWN_DAYS:
+        out[:, : KNOWN_DAYS - days] = fields[:, days:]
+    elif -KNOWN_DAYS < days < 0:
+        out[:, -days:] = fields[:, : KNOWN_DAYS + days]
+    return out.reshape(-1)
+
+
+def with_plan(found: Evidence, plan: Sequence[PlanDay], horizon: int) -> Evidence:
+    """Lay the request's plan over the stored one, day by day and field by field."""
+    if not plan:
+        return found
+    future = found.future.copy()
+    for index, day in enumerate(plan):
+        ahead = (day.date - EPOCH).days - found.origin
+        if not 1 <= ahead <= horizon:
+            first, last = civil(found.origin + 1), civil(found.origin + horizon)
+            raise InvalidField(f"plan[{index}].date", f"must be from {first} to {last}")
+        for name in ("price", "discount", "promoted"):
+            value = getattr(day, name)
+            if value is not None:
+                future[FUTURE[name].start + ahead - 1] = value
+    return dataclasses.replace(found, future=future)
+
+
+def stack(found: Sequence[Evidence]) -> SeriesRecords:
+    """Return the records of series that share one origin."""
+    origin = _day(found[0].origin)
+    if len(found) == 1:  # without copying
+        (one,) = found
+        return SeriesRecords(
+            origin, one.state[None], one.product[None], one.location[None], one.future[None]
+        )
+    return SeriesRecords(
+        origin=origin,
+        state=np.stack([one.state for one in found]),
+        product=np.stack([one.product for one in found]),
+        location=np.stack([one.location for one in found]),
+        future=np.stack([one.future for one in found]),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _day(origin: int) -> np.datetime64:
+    return np.datetime64(origin, "D")
+
+
+def chunks(found: Sequence[Evidence]) -> list[tuple[NDArray[np.intp], SeriesRecords]]:
+    """Group series by origin, at most CHUNK at a time: their indices and their records."""
+    by_origin: dict[int, list[int]] = {}
+    for index, one in enumerate(found):
+        by_origin.setdefault(one.origin, []).append(index)
+    chunks = []
+    for rows in by_origin.values():
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            chunks.append((np.array(part), stack([found[index] for index in part])))
+    return chunks

@@ -1,0 +1,160 @@
+"""Questions gathered on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from serving.errors import DeadlineExceeded, NoFeatures, ParlevelError, UnknownSeries
+from serving.gather import MOST, Gather
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+
+T = TypeVar("T")
+
+
+class Answers:
+    """Doubles numbers; 13 is unknown, 99 meets a defect; keeps what was asked together."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.factor = 2
+        self.failure: ParlevelError | None = None
+
+    def __call__(self, queries: Sequence[int]) -> list[int | ParlevelError]:
+        self.batches.append(list(queries))
+        if self.failure is not None:
+            raise self.failure
+        if 99 in queries:
+            raise ZeroDivisionError
+        return [
+            UnknownSeries("sku", "13") if query == 13 else query * self.factor for query in queries
+        ]
+
+
+def passes() -> None:
+    """Let a question through."""
+
+
+def run(ask: Callable[[Gather[int, int]], Awaitable[T]], answers: Answers) -> T:
+    async def main() -> T:
+        return await ask(Gather(answers))
+
+    return asyncio.run(main())
+
+
+async def all_of(gather: Gather[int, int], *queries: int) -> list[int | BaseException]:
+    asked = (gather.ask(query, passes) for query in queries)
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+def test_questions_that_arrive_together_are_answered_together_and_in_order() -> None:
+    answers = Answers()
+    assert run(lambda gather: all_of(gather, 3, 1, 2), answers) == [6, 2, 4]
+    assert answers.batches == [[3, 1, 2]]
+
+
+def test_a_question_on_its_way_is_waited_for_some_turns_of_the_loop() -> None:
+    answers = Answers()
+
+    async def late(gather: Gather[int, int], turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await gather.ask(turns, passes)
+
+    async def ask(gather: Gather[int, int]) -> object:
+        return await asyncio.gather(*(late(gather, turns) for turns in (0, 3, 7, 40)))
+
+    assert run(ask, answers) == [0, 6, 14, 80]
+    assert answers.batches == [[0, 3, 7], [40]]
+
+
+def test_one_that_fails_fails_alone() -> None:
+    one, failed, other = run(lambda gather: all_of(gather, 1, 13, 2), Answers())
+    assert (one, other) == (2, 4)
+    assert isinstance(failed, UnknownSeries)
+
+
+def test_one_that_meets_a_defect_fails_alone() -> None:
+    answers = Answers()
+    one, failed, other = run(lambda gather: all_of(gather, 1, 99, 2), answers)
+    assert (one, other) == (2, 4)
+    assert isinstance(failed, ZeroDivisionError)
+    assert answers.batches == [[1, 99, 2], [1], [99], [2]]
+
+
+def test_what_fails_all_of_them_is_told_to_each() -> None:
+    answers = Answers()
+    answers.failure = NoFeatures()
+    assert run(lambda gather: all_of(gather, 1, 2), answers) == [answers.failure] * 2
+    assert answers.batches == [[1, 2]]
+
+
+def test_no_more_are_answered_at_once_than_the_loop_can_bear() -> None:
+    answers = Answers()
+    queries = range(100, 100 + 2 * MOST + 3)
+    assert run(lambda gather: all_of(gather, *queries), answers) == [2 * one for one in queries]
+    assert [len(batch) for batch in answers.batches] == [MOST, MOST, 3]
+
+
+def test_a_caller_that_left_is_not_answered() -> None:
+    answers = Answers()
+
+    async def ask(gather: Gather[int, int]) -> tuple[int | BaseException, int | BaseException]:
+        left = asyncio.create_task(gather.ask(1, passes))
+        stayed = asyncio.create_task(gather.ask(2, passes))
+        await asyncio.sleep(0)
+        left.cancel()
+        return await asyncio.gather(left, stayed, return_exceptions=True)
+
+    left, stayed = run(ask, answers)
+    assert isinstance(left, asyncio.CancelledError)
+    assert stayed == 4
+    assert answers.batches == [[2]]
+
+
+def test_when_all_callers_left_nothing_is_computed_and_the_next_is_answered() -> None:
+    answers = Answers()
+
+    async def ask(gather: Gather[int, int]) -> int:
+        left = asyncio.create_task(gather.ask(1, passes))
+        await asyncio.sleep(0)
+        left.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await gather.ask(2, passes)
+
+    assert run(ask, answers) == 4
+    assert answers.batches == [[2]]
+
+
+def test_a_question_that_waited_too_long_is_dropped_before_the_model_runs() -> None:
+    answers = Answers()
+
+    def too_late() -> None:
+        raise DeadlineExceeded("the deadline passed")
+
+    async def ask(gather: Gather[int, int]) -> tuple[int | BaseException, int | BaseException]:
+        asked = (gather.ask(1, too_late), gather.ask(2, passes))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    late, in_time = run(ask, answers)
+    assert isinstance(late, DeadlineExceeded)
+    assert in_time == 4
+    assert answers.batches == [[2]]
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_what_changes_between_two_batches_holds_from_the_next_one_on(factor: int) -> None:
+    answers = Answers()
+
+    async def ask(gather: Gather[int, int]) -> object:
+        before = await all_of(gather, 1, 2)
+        answers.factor = factor
+        return before, await all_of(gather, 1, 2)
+
+    assert run(ask, answers) == ([2, 4], [factor, 2 * factor])

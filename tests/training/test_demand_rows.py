@@ -1,0 +1,85 @@
+"""Training rows: what they are targets of, and that they stay within the days allowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from serving.domain.features import COLUMN
+from serving.domain.history import demand_states
+from training.demand_rows import NO_PLAN_SHARE, Rows, Sampling, sample_rows
+
+if TYPE_CHECKING:
+    from training.panel import Panel
+
+HORIZON, LAST = 20, 180
+ORIGINS = [60, 100, 140, 170]
+
+
+@pytest.fixture(scope="module")
+def drawn(panel: Panel) -> tuple[Rows, Rows]:
+    return sample_rows(panel, completed(panel), ORIGINS, Sampling(HORIZON, LAST, 2_000, seed=3))
+
+
+def completed(panel: Panel) -> np.ndarray:
+    ((_, _, done),) = demand_states(panel.history, [panel.history.days - 1])
+    return done
+
+
+def test_targets_lie_after_the_origin_and_not_beyond_the_last_day(
+    drawn: tuple[Rows, Rows],
+) -> None:
+    for rows in drawn:
+        ahead = rows.features[:, COLUMN["horizon"]].astype(int)
+        assert (ahead >= 1).all()
+        assert (ahead <= HORIZON).all()
+        assert (rows.origin + ahead <= LAST).all()
+        assert set(rows.origin.tolist()) == set(ORIGINS)
+
+
+def test_a_daily_target_is_the_quantity_of_its_day_over_the_scale(
+    panel: Panel, drawn: tuple[Rows, Rows]
+) -> None:
+    daily, _ = drawn
+    day = daily.origin + daily.features[:, COLUMN["horizon"]].astype(int)
+    sold = panel.history.quantity[day, daily.series]
+    assert daily.target * daily.scale == pytest.approx(sold)
+    assert np.array_equal(daily.scale.astype(np.float32), daily.features[:, COLUMN["scale"]])
+
+
+def test_a_demand_target_is_a_day_in_stock(panel: Panel, drawn: tuple[Rows, Rows]) -> None:
+    daily, _ = drawn
+    day = daily.origin + daily.features[:, COLUMN["horizon"]].astype(int)
+    demand = daily.features[:, COLUMN["sales_target"]] == 0
+    available = panel.history.available[day, daily.series]
+    assert (available[demand] >= 1.0 - 1e-9).all()
+    assert (available[~demand] < 1.0).any(), "sales are what was sold, in stock or not"
+
+
+def test_a_cover_target_is_the_mean_day_of_its_sum(panel: Panel, drawn: tuple[Rows, Rows]) -> None:
+    _, cover = drawn
+    done = completed(panel)
+    for row in range(0, len(cover.target), 17):
+        days = int(cover.features[row, COLUMN["horizon"]])
+        sales = cover.features[row, COLUMN["sales_target"]] > 0
+        values = panel.history.quantity if sales else done
+        origin, series = cover.origin[row], cover.series[row]
+        total = values[origin + 1 : origin + 1 + days, series].sum()
+        assert cover.target[row] * cover.scale[row] * days == pytest.approx(total)
+
+
+def test_some_rows_are_shown_no_plan(drawn: tuple[Rows, Rows]) -> None:
+    daily, _ = drawn
+    unplanned = float((daily.features[:, COLUMN["planned"]] == 0).mean())
+    assert unplanned == pytest.approx(NO_PLAN_SHARE, abs=0.12)
+
+
+def test_the_same_seed_draws_the_same_rows(panel: Panel, drawn: tuple[Rows, Rows]) -> None:
+    ask = Sampling(HORIZON, LAST, 2_000, seed=3)
+    again = sample_rows(panel, completed(panel), ORIGINS, ask)
+    other = sample_rows(panel, completed(panel), ORIGINS, Sampling(HORIZON, LAST, 2_000, seed=4))
+    for one, same, different in zip(drawn, again, other, strict=True):
+        assert one.features.tobytes() == same.features.tobytes()
+        assert one.features.tobytes() != different.features.tobytes()
