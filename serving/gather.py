@@ -17,7 +17,7 @@ A = TypeVar("A")
 # Turns of the loop that may bring nothing before what waits is answered: grpc.aio takes about five
 # to hand over a call that is already there. A turn costs microseconds.
 PATIENCE = 6
-MOST = 64  # questions answered at once: longer would hold up what else the loop has to do
+MOST = 24  # questions answered at once: more gain little, and hold up what else the loop has to do
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 LAST_LINES = 5  # of the log, shown where the service did not start
+START_SECONDS = 60.0  # a start takes seconds; beyond this it will not come
 MARGIN_SECONDS = 10.0  # beyond the time to drain, before stopping is called failed
 
 
@@ -139,7 +140,10 @@ def stop(settings: Settings, running: Running) -> None:
 
 
 def _watch(settings: Settings, child: subprocess.Popen[bytes], running: Running) -> Iterator[bool]:
+    until = time.monotonic() + START_SECONDS
     while not running.ready:
+        if time.monotonic() > until:
+            raise ServiceFailed(f"not ready after {START_SECONDS:g} s: see {log_file(settings)}")
         if child.poll() is not None:
             log = log_file(settings)
             last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]

@@ -40,7 +40,7 @@ EVENT_TIME_BYTES = 8
 # Views small enough to be held in memory: every request reads one record of each.
 _HELD = ("product", "location")
 _CHUNK = 256  # keys of one statement
-_MAP_BYTES = 1 << 36  # let the system page the file instead of copying it; it never changes
+_MAP_BYTES = 1 << 26  # let the system page what it can of the file, which never changes; counted as ours
 
 
 class PackedFeatures:
