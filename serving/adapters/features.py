@@ -40,7 +40,8 @@ EVENT_TIME_BYTES = 8
 # Views small enough to be held in memory: every request reads one record of each.
 _HELD = ("product", "location")
 _CHUNK = 256  # keys of one statement
-_MAP_BYTES = 1 << 26  # let the system page what it can of the file, which never changes; counted as ours
+# Paged by the system instead of copied, as the file never changes; but it counts as our memory.
+_MAP_BYTES = 1 << 26
 
 
 class PackedFeatures:
