@@ -1,8 +1,9 @@
-"""A home with a promoted model, its service, and the environment that leads to both."""
+"""A service over a home with a promoted model, and the environment that leads to it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from serving.settings import Settings
 
 MAIN = "from training.cli import main; main()"
 START_SECONDS = 120
@@ -24,12 +27,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def served(home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Yield the environment of a service that answers from a small trained model."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEVEL_")}
+    copy = tmp_path_factory.mktemp("loaded") / "home"
+    shutil.copytree(home.home, copy, symlinks=True)
     environment = {
         **kept,
-        "PARLEVEL_HOME": str(tmp_path_factory.mktemp("loaded") / "home"),
+        "PARLEVEL_HOME": str(copy),
+        "PARLEVEL_AS_OF": str(home.as_of),
         "PARLEVEL_HTTP_PORT": str(free_port()),
         "PARLEVEL_GRPC_PORT": str(free_port()),
     }
@@ -44,7 +50,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         )
 
     try:
-        run("up", "--profile", "quick", "--rows", "20000")
+        run("serve", "start")
         yield environment
     finally:
         run("serve", "stop")
