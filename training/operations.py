@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from serving.adapters.features import CURRENT
 from serving.errors import Busy, InvalidField, ParlevelError
 from training import service_process
-from training.tables.layers import write_text
+from training.tables.layers import locked, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +100,7 @@ def backup(home: Path, file: Path) -> int:
     with contextlib.ExitStack() as held:
         for folder in (home / "tables", home / "features", *(home / "releases").glob("*")):
             if folder.is_dir():
-                held.enter_context(_held(folder))
+                held.enter_context(locked(folder, "another command writes to"))
         try:
             with tarfile.open(partial, "w:gz", compresslevel=3) as archive:
                 archive.add(home / LAYOUT_FILE, LAYOUT_FILE)
@@ -228,19 +227,3 @@ def _text_columns(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
         for _, column, kind, *_ in database.execute(f'PRAGMA table_info("{table}")').fetchall():
             if kind.upper().startswith(("VARCHAR", "TEXT")):
                 yield table, column
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder of a home against its writers.
-
-    Raises:
-        Busy: If one is at work.
-    """
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"another command writes to {folder}: try again when it is done"
-            raise Busy(message, retry_after_seconds=10.0) from error
-        yield

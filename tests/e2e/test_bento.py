@@ -19,6 +19,7 @@ import pytest
 
 from tests.fakes.home import LOCATION, SKU, build_home
 from tests.fakes.image import Image, replay
+from tests.fakes.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +38,6 @@ with Client(address) as client:
 print(json.dumps([list(answer.mean), [value for day in answer.quantiles for value in day]]))
 """
 READY_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

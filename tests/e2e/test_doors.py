@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parlevel.v1 import demand_pb2, demand_pb2_grpc, replenishment_pb2, replenishment_pb2_grpc
+from tests.fakes.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,6 @@ JSON = {"content-type": "application/json"}
 POLICY = {
     "economic_order_quantity": {"annual_demand": 1000, "ordering_cost": 50, "holding_cost": 3}
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from loadtests.swap import Order, run
+from tests.fakes.ports import free_port
 from training.content import ForecastRun
 from training.operations import upgrade
 from training.runs import train_forecast
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 SWAPS = 10
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def test_swaps_under_load_drop_and_mix_nothing(own_home: Settings, recipe_of_home: Recipe) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.fakes.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 MAIN = "from training.cli import main; main()"
 START_SECONDS = 120
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

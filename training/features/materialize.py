@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,10 @@ from training.features.records import location_keys, peer_records, product_keys
 from training.features.stock import stock_inputs
 from training.features.store import ONLINE, apply, offline_folder, record_interval
 from training.panel import iter_panels, load_panel, planned_unsold
-from training.tables.layers import write_text
+from training.tables.layers import locked, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from training.features.packing import GenerationWriter
@@ -91,7 +90,7 @@ def materialize(
         Busy: If another run holds the folder.
         InvalidField: If the sales begin after a day to keep.
     """
-    with _locked(job.features):
+    with locked(job.features, "another run materialises to"):
         content = _content(job)
         online = job.features / ONLINE
         there = _published(online, content)
@@ -278,20 +277,3 @@ def _published(online: Path, content: str) -> Materialized | None:
         records=json.loads(snapshot.meta["records"]),
         cached=True,
     )
-
-
-@contextmanager
-def _locked(features: Path) -> Iterator[None]:
-    """Hold the folder against a second run.
-
-    Raises:
-        Busy: If another run holds it.
-    """
-    features.mkdir(parents=True, exist_ok=True)
-    with (features / ".lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"another run materialises to {features}: try again when it is done"
-            raise Busy(message, retry_after_seconds=10.0) from error
-        yield

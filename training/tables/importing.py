@@ -121,7 +121,7 @@ def import_file(
         if plain := plain_files(data_dir, block.table):
             advice = "import into another folder or move it away"
             raise InvalidField(block.table, f"lies in {data_dir} as {plain[0].name}: {advice}")
-    with layers.locked(data_dir):
+    with layers.locked(data_dir, "another import is writing to"):
         layers.sweep(data_dir)
         attempt = _Attempt(data_dir, order, sender, tell)
         outcomes = attempt.run(blocks)

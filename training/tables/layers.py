@@ -162,21 +162,22 @@ def sweep(data_dir: Path) -> None:
 
 
 @contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
-    """Hold the folder against a second import.
+def locked(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder against another process that writes to it.
 
     Args:
-        data_dir: The data folder; it is made.
+        folder: The folder; it is made.
+        busy: What another process does that holds it, for the sentence of the refusal.
 
     Raises:
-        Busy: Another import holds it.
+        Busy: Another process holds it.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / ".lock").open("w") as handle:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = f"another import is writing to {data_dir}: try again when it is done"
+            message = f"{busy} {folder}: try again when it is done"
             raise Busy(message, retry_after_seconds=10.0) from error
         yield
 

@@ -164,7 +164,7 @@ def test_tables_of_one_file_share_its_kept_bytes(
 def test_a_second_import_at_the_same_time_is_turned_away(
     bring: Bring, written: Written, data_dir: Path
 ) -> None:
-    with layers.locked(data_dir), pytest.raises(Busy, match="another import"):
+    with layers.locked(data_dir, "held:"), pytest.raises(Busy, match="another import"):
         bring(Order(written(OLD), table="sales"))
 
 
