@@ -27,6 +27,7 @@ import numpy as np
 from parlevel.v1 import demand_pb2, demand_pb2_grpc
 from serving import settings as configuration
 from serving.adapters.clock import BusinessClock
+from serving.adapters.demand import open_demand
 from serving.adapters.features import PackedFeatures
 from serving.adapters.releases import open_release
 from serving.domain.demand import BatchForecastQuery
@@ -37,7 +38,7 @@ from training import service_process, tables
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from serving.adapters.onnx import OnnxDemandModel
+    from serving.adapters.demand import OnnxDemandModel
     from serving.domain.model import ModelDescription
     from serving.settings import Settings
 
@@ -123,24 +124,25 @@ def run(settings: Settings, order: Order) -> Figures:
     if len(versions) < 2:  # noqa: PLR2004 - back and forth
         raise InvalidField("home", "must have two versions: run `parlevel train forecast --seed 7`")
     registry.promote(MODEL, versions[0])
-    query = _query(settings)
-    expected = {version: _answer(settings, version, query) for version in versions}
+    query = question_of(settings)
+    expected = {version: answer_of(settings, version, query) for version in versions}
     figures = Figures()
     with _service(settings) as pid:
         asyncio.run(_Load(settings, query, expected, figures).run(order, registry.promote, pid))
     return figures
 
 
-def _query(settings: Settings) -> BatchForecastQuery:
+def question_of(settings: Settings) -> BatchForecastQuery:
+    """Return what is asked again and again: a few series of the home."""
     sales = tables.read(settings.tables, "sales", columns=["sku", "location"])
     keys = sales.unique(maintain_order=True).head(SERIES)
     return BatchForecastQuery(tuple(keys["sku"]), tuple(keys["location"]), HORIZON)
 
 
-def _answer(settings: Settings, version: str, query: BatchForecastQuery) -> list[float]:
+def answer_of(settings: Settings, version: str, query: BatchForecastQuery) -> list[float]:
     """Return what a version answers, computed without the service."""
     flow = DemandFlow(
-        _One(open_release(settings.releases / MODEL / version)),
+        _One(open_release(settings.releases / MODEL / version, open_demand)),
         PackedFeatures(settings.features / "online"),
         BusinessClock(settings.as_of),
         feature_ttl_seconds=settings.feature_ttl_hours * 3600,

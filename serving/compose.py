@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from serving.adapters import logs
 from serving.adapters.clock import BusinessClock
+from serving.adapters.demand import open_demand
 from serving.adapters.features import PackedFeatures
 from serving.adapters.metrics import CONTENT_TYPE, Metrics
 from serving.adapters.releases import Releases
@@ -25,7 +26,7 @@ from serving.grpc.model import ModelServicer
 from serving.grpc.replenishment import ReplenishmentServicer
 from serving.grpc.server import AsyncioDoor, Listening, ThreadsDoor
 from serving.http.door import HttpDoor, Page
-from serving.ports import DemandModel, FeatureReader, ModelSource
+from serving.ports import DemandModel, Describing, FeatureReader, ModelSource
 
 if TYPE_CHECKING:
     from serving.grpc.server import GrpcDoor
@@ -62,11 +63,21 @@ class Sources:
     models: LiveModels
     features: LiveFeatures
 
+    @property
+    def described(self) -> tuple[Describing, ...]:
+        """The sources that serve a model."""
+        return (self.models,)
+
+    @property
+    def refreshed(self) -> dict[str, Refreshed]:
+        """The sources that look anew at what is current, by the name a failure is told under."""
+        return {"models": self.models, "features": self.features}
+
 
 def sources_of(settings: Settings) -> Sources:
     """Return the sources below the home folder; nothing is read yet."""
     return Sources(
-        models=Releases(settings.releases, "forecast"),
+        models=Releases(settings.releases, "forecast", open_demand),
         features=PackedFeatures(settings.features / "online"),
     )
 
@@ -83,7 +94,7 @@ def flows_of(settings: Settings, sources: Sources) -> Flows:
     return Flows(
         demand=demand,
         replenishment=replenishment,
-        model=ModelFlow(sources.models),
+        model=ModelFlow(sources.described),
         forecasts=Gather(demand.forecast_many),
         reorders=Gather(replenishment.recommend_many),
     )
@@ -102,6 +113,7 @@ class Doors:
         self._looks = ThreadPoolExecutor(1, "refresh")
         self._last_failure: dict[str, str] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._retired = False
         observers = (self._metrics, self._requests)
         self._gates = tuple(
             Gate(door, settings.max_concurrency, observers) for door in ("grpc", "http")
@@ -110,7 +122,7 @@ class Doors:
         self.http = self._http_door(flows)
         for gate in self._gates:
             self._metrics.watch_gate(gate)
-        self._metrics.watch_models(sources.models.descriptions)
+        self._metrics.watch_models(flows.model.list_models)
 
     async def open(self) -> int:
         """Take up what is current, open the gRPC door and return its port.
@@ -124,10 +136,16 @@ class Doors:
         self._polling = asyncio.create_task(self._poll())
         return port
 
+    async def retire(self) -> None:
+        """Say at both doors that they are about to close; requests are answered as before."""
+        self._retired = True
+        await self.grpc.retire()
+
     async def close(self) -> None:
         """Refuse new requests, let those in flight finish, and stop."""
         if self._polling is not None:
             self._polling.cancel()
+        await self.retire()
         for gate in self._gates:
             gate.drain()
         await self.grpc.close(self._settings.drain_seconds)
@@ -152,7 +170,7 @@ class Doors:
         document = resources.files("serving.http").joinpath("openapi.json").read_bytes()
         pages = {
             "/livez": Page(b"text/plain", lambda: b"live\n"),
-            "/readyz": Page(b"text/plain", lambda: None if gate.draining else b"ready\n"),
+            "/readyz": Page(b"text/plain", lambda: None if self._retired else b"ready\n"),
             "/metrics": Page(CONTENT_TYPE, self._metrics.page),
             "/openapi.json": Page(b"application/json", lambda: document),
         }
@@ -166,10 +184,7 @@ class Doors:
 
     async def _refresh(self) -> None:
         loop = asyncio.get_running_loop()
-        for name, source in (
-            ("models", self._sources.models),
-            ("features", self._sources.features),
-        ):
+        for name, source in self._sources.refreshed.items():
             await loop.run_in_executor(self._looks, self._look, name, source)
 
     def _look(self, name: str, source: Refreshed) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.domain.model import ModelDescription
+    from serving.domain.routes import Routes
 
     Floats = NDArray[np.float32]
 
@@ -91,12 +92,20 @@ class FeatureReader(Protocol):
         """
 
 
-class DemandModel(Protocol):
-    """A forecast model as released: one graph with a daily and a cover head."""
+class Described(Protocol):
+    """Any model as released."""
 
     @property
     def description(self) -> ModelDescription:
         """What the registry and the certificate say of it."""
+
+
+class DemandModel(Described, Protocol):
+    """A forecast model as released: one graph with a daily and a cover head."""
+
+    @property
+    def routes(self) -> Routes | None:
+        """Who answers for which series; None where the graph answers for all."""
 
     def daily(self, rows: Floats) -> tuple[Floats, Floats]:
         """Return mean (n,) and trained quantiles (n, levels) of daily rows (n, features)."""
@@ -105,7 +114,14 @@ class DemandModel(Protocol):
         """Return mean (n,) and trained quantiles (n, levels) of cover rows (n, features)."""
 
 
-class ModelSource(Protocol[M_co]):
+class Describing(Protocol):
+    """Tells of the models it serves."""
+
+    def descriptions(self) -> list[ModelDescription]:
+        """Return what is served now, with why a newer release was refused."""
+
+
+class ModelSource(Describing, Protocol[M_co]):
     """Gives the model that is current; a request reads it once and holds it to its end."""
 
     def current(self) -> M_co:
@@ -114,9 +130,6 @@ class ModelSource(Protocol[M_co]):
         Raises:
             NoModel: If nothing has been promoted yet.
         """
-
-    def descriptions(self) -> list[ModelDescription]:
-        """Return what is served now, with why a newer release was refused."""
 
 
 class Clock(Protocol):

@@ -14,8 +14,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from serving.adapters.onnx import COVER, ROWS, UNITS
+from serving.adapters.demand import COVER, ROWS, UNITS
 from serving.domain.features import COLUMN, FEATURES
+from training.leaves import GREATEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ OPSET, ML_OPSET, IR_VERSION = 21, 5, 10
 BRANCH_LEQ, SUM = 0, 1
 HALF = 0.5
 ZERO = float(np.float32(1e-35))
-GREATEST = float(np.finfo(np.float32).max)
 # Least distance from the median to the outer booster quantiles, in units of the series' scale: a
 # series whose trees see no spread still gets the calibrated one.
 MIN_SPREAD = 0.05

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
 
 OPERATOR = "TreeEnsemble"
+GREATEST = float(np.finfo(np.float32).max)
 BRANCH_LEQ, SUM = 0, 1
 
 

@@ -24,14 +24,8 @@ import onnx
 from mlflow.exceptions import MlflowException
 
 from serving.adapters.onnx import open_session, signature
-from serving.adapters.releases import (
-    CERTIFICATE,
-    FORMAT,
-    GRAPH,
-    MANIFEST,
-    open_release,
-)
-from serving.domain.features import FEATURES, feature_set_hash
+from serving.adapters.openers import open_any
+from serving.adapters.releases import CERTIFICATE, FORMAT, GRAPH, MANIFEST
 from serving.errors import Busy, ReleaseRefused, UnknownModel
 from training.operations import open_home
 from training.shelf import Shelf
@@ -45,7 +39,8 @@ if TYPE_CHECKING:
     from serving.settings import Settings
 
 CHAMPION = "champion"
-HEADLINE = "wmape/sku_location/all"  # the metric a list of versions shows
+HEADLINE = "headline"  # tag that names the metric a list of versions shows
+WITHHELD = "withheld"  # manifest entry: why a version must not serve
 # What MLflow says where a model or an alias is not there.
 ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 SQLITE = "sqlite:///"
@@ -60,8 +55,12 @@ class Candidate:
         name: Registered name.
         graph: The serialised ONNX graph.
         certificate: Its parity certificate.
-        facts: Manifest entries beside those the registry knows itself: quantile_levels,
-            cover_quantile_levels, max_horizon, max_cover, data_end and the metrics to show.
+        features: Names of the columns it reads, in order.
+        feature_set_hash: Hash of the feature set they belong to.
+        facts: Manifest entries beside those the registry knows itself: data_end, the metrics to
+            show, and what serving needs to know of this kind of model. ``withheld`` says why it
+            must not serve.
+        headline: The metric a list of versions shows.
         parameters: What it was trained with.
         metrics: Hold-out metrics by name.
         tags: Content hashes that identify it: data, recipe, code.
@@ -71,7 +70,10 @@ class Candidate:
     name: str
     graph: bytes
     certificate: Mapping[str, Any]
+    features: tuple[str, ...]
+    feature_set_hash: str
     facts: Mapping[str, Any]
+    headline: str
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
@@ -140,7 +142,7 @@ class Registry:
         with mlflow.start_run(experiment_id=self._experiment(candidate.name)) as run:
             mlflow.log_params(dict(candidate.parameters))
             mlflow.log_metrics(dict(candidate.metrics))
-            mlflow.set_tags(dict(candidate.tags))
+            mlflow.set_tags({**candidate.tags, HEADLINE: candidate.headline})
             mlflow.log_dict(dict(candidate.certificate), CERTIFICATE)
             for path in candidate.artifacts.values():
                 mlflow.log_artifact(str(path))
@@ -160,8 +162,8 @@ class Registry:
                 "graph_sha256": hashlib.sha256(candidate.graph).hexdigest(),
                 "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
                 "signature": signature(session),
-                "feature_set_hash": feature_set_hash(),
-                "features": list(FEATURES),
+                "feature_set_hash": candidate.feature_set_hash,
+                "features": list(candidate.features),
                 "trained_time": dt.datetime.now(dt.UTC).isoformat(),
                 **candidate.facts,
             }
@@ -210,7 +212,7 @@ class Registry:
         for one in self.versions(name):
             if all(one.tags.get(key) == value for key, value in tags.items()):
                 with contextlib.suppress(ReleaseRefused):
-                    open_release(self._shelf(name).release(one.version))
+                    open_any(self._shelf(name).release(one.version))
                     return one.version
         return None
 
@@ -278,7 +280,10 @@ class Registry:
         folder = shelf.release(version)
         if not folder.is_dir():
             raise UnknownModel(f"{folder.parent.name}/{version}")
-        open_release(folder)
+        open_any(folder)
+        reason = json.loads((folder / MANIFEST).read_bytes()).get(WITHHELD)
+        if reason:
+            raise ReleaseRefused(f"{folder.parent.name}/{version}", str(reason))
         self._check_free()
 
     def _move(self, name: str, version: str) -> bool:

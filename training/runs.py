@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from serving.domain.demand import QUANTILE_LEVELS
-from serving.domain.features import FEATURES
+from serving.domain.features import FEATURES, feature_set_hash
 from serving.domain.model import Certificate
 from serving.errors import ReleaseRefused
 from training.backtest.graphs import PastFit, certified_rows
@@ -20,7 +20,7 @@ from training.card import accuracy_plot, importance_plot, model_card
 from training.certificate import certify
 from training.demand import COVER_LEVELS, DemandFit, train
 from training.panel import load_panel
-from training.registry import HEADLINE, Candidate, Registry
+from training.registry import Candidate, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from training.panel import Panel
 
 FORECAST = "forecast"
+HEADLINE = "wmape/sku_location/all"
 # The figures of a run that the terminal, the release and the model card show.
 SHOWN = (
     HEADLINE,
@@ -119,7 +120,10 @@ def train_forecast(settings: Settings, run: ForecastRun, tell: Callable[[str], N
                 name=FORECAST,
                 graph=graph,
                 certificate=certificate,
+                features=FEATURES,
+                feature_set_hash=feature_set_hash(),
                 facts=facts,
+                headline=HEADLINE,
                 parameters={**asdict(run.recipe), "features": len(FEATURES)},
                 metrics=metrics,
                 tags={**tags, "data_end": facts["data_end"]},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from serving.adapters.demand import open_demand
 from serving.adapters.features import PackedFeatures
 from serving.adapters.releases import CURRENT, open_release
 from serving.domain.features import FEATURES, SeriesRecords, daily_rows
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadtests.bench.series import BenchHome
+    from serving.adapters.demand import OnnxDemandModel
     from serving.adapters.features import PackedSnapshot
-    from serving.adapters.onnx import OnnxDemandModel
 
     Keys = Sequence[tuple[str, str]]
 
@@ -48,7 +49,9 @@ class BareWork:
         """Open them."""
         self._home = home
         releases = home.folder / "releases" / "forecast"
-        self._model: OnnxDemandModel = open_release(releases / (releases / CURRENT).readlink())
+        self._model: OnnxDemandModel = open_release(
+            releases / (releases / CURRENT).readlink(), open_demand
+        )
         self._snapshot: PackedSnapshot = PackedFeatures(home.folder / "features/online").snapshot()
 
     def measure(self, keys: Keys, series: int, seconds: float) -> Bare:

@@ -3,8 +3,8 @@
     releases/<model>/<version>/model.onnx manifest.json certificate.json
     releases/<model>/current -> <version>
 
-A release is served only when the manifest's digests, the graph's signature, the certificate and
-the feature set all hold, and a first run answers with finite, ordered quantiles. Whatever fails,
+A release is served only when the manifest's digests, the graph's signature and the certificate
+hold, and the model made of it accepts its features and the answers of a first run. Whatever fails,
 the model that serves goes on and the reason is kept for `descriptions`.
 """
 
@@ -14,37 +14,56 @@ import datetime as dt
 import hashlib
 import json
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
-
-from serving.adapters.onnx import OnnxDemandModel, open_session, signature
-from serving.domain.features import COLUMN, FEATURES, feature_set_hash
+from serving.adapters.onnx import open_session, signature
 from serving.domain.model import Certificate, ModelDescription
 from serving.errors import NoModel, ReleaseRefused
+from serving.ports import Described
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from serving.adapters.onnx import Session
+
 FORMAT = 1
 CURRENT = "current"
 GRAPH, CERTIFICATE, MANIFEST = "model.onnx", "certificate.json", "manifest.json"
+# What every manifest says; a model may need more of it.
+MANIFEST_KEYS = frozenset(
+    {
+        "format",
+        "name",
+        "version",
+        "graph_sha256",
+        "certificate_sha256",
+        "signature",
+        "feature_set_hash",
+        "features",
+        "trained_time",
+        "data_end",
+        "metrics",
+    }
+)
+M = TypeVar("M", bound=Described)
 _log = logging.getLogger(__name__)
 
 
-class Releases:
+class Releases(Generic[M]):
     """Follows ``<folder>/<name>/current`` and keeps the last good release open."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Name the releases folder and the model; nothing is read yet."""
+    def __init__(self, folder: Path, name: str, opener: Opener[M]) -> None:
+        """Name the releases folder, the model and how it is made; nothing is read yet."""
         self._folder = folder / name
         self._name = name
-        self._model: OnnxDemandModel | None = None
+        self._opener = opener
+        self._model: M | None = None
         self._seen: tuple[str, int] | None = None
         self._refused = ""
 
-    def current(self) -> OnnxDemandModel:
+    def current(self) -> M:
         """Return the model that serves; it stays open as long as the caller holds it.
 
         Raises:
@@ -82,7 +101,7 @@ class Releases:
         if model is not None and model.description.version == version and not self._refused:
             return False
         try:
-            opened = open_release(self._folder / version)
+            opened = open_release(self._folder / version, self._opener)
         except ReleaseRefused as refusal:
             self._refused = str(refusal)
             raise
@@ -93,8 +112,76 @@ class Releases:
         return True
 
 
-def open_release(folder: Path) -> OnnxDemandModel:
-    """Check a release folder and open its graph.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release that passed every check all models share.
+
+    Attributes:
+        release: Its name and version, for messages.
+        session: Its graph, open.
+        manifest: What its manifest says.
+        certificate: What its parity certificate says.
+    """
+
+    release: str
+    session: Session
+    manifest: Mapping[str, Any]
+    certificate: Certificate
+
+    def refusal(self, reason: str) -> ReleaseRefused:
+        """Return the failure that refuses this release for a reason."""
+        return ReleaseRefused(self.release, reason)
+
+    def fact(self, name: str) -> Any:  # noqa: ANN401 - a manifest holds any JSON
+        """Return what the manifest says under a name.
+
+        Raises:
+            ReleaseRefused: If it says nothing.
+        """
+        if name not in self.manifest:
+            raise self.refusal(f"{MANIFEST} lacks {name}")
+        return self.manifest[name]
+
+    def require_features(self, features: tuple[str, ...], set_hash: str) -> None:
+        """Refuse a release that reads other features than this server builds.
+
+        Raises:
+            ReleaseRefused: If hash, names or their order differ.
+        """
+        found = self.manifest["feature_set_hash"]
+        if found != set_hash:
+            raise self.refusal(f"it reads feature set {found}, this server builds {set_hash}")
+        if self.manifest["features"] != list(features):
+            raise self.refusal("its features are not those of its feature set, in order")
+
+    def description(self, **more: Any) -> ModelDescription:  # noqa: ANN401 - as the class has them
+        """Return the description all models share, with what one model adds."""
+        said = self.manifest
+        return ModelDescription(
+            name=said["name"],
+            version=said["version"],
+            digest=said["graph_sha256"],
+            feature_set_hash=said["feature_set_hash"],
+            features=tuple(said["features"]),
+            trained_time=dt.datetime.fromisoformat(said["trained_time"]),
+            data_end=dt.date.fromisoformat(said["data_end"]),
+            certificate=self.certificate,
+            metrics=tuple(sorted((name, float(v)) for name, v in said["metrics"].items())),
+            live_time=dt.datetime.now(dt.UTC),
+            **more,
+        )
+
+
+# Makes a model of a release; refuses what its kind cannot serve.
+Opener = Callable[[Opened], M]
+
+
+def open_release(folder: Path, opener: Opener[M]) -> M:
+    """Check a release folder, open its graph and make the model of it.
+
+    Args:
+        folder: ``releases/<model>/<version>``.
+        opener: Makes the model of what passed the checks all models share.
 
     Raises:
         ReleaseRefused: If a file is missing or a check fails; the message says which.
@@ -111,29 +198,30 @@ def open_release(folder: Path) -> OnnxDemandModel:
         raise ReleaseRefused(release, "its certificate was taken on another graph")
     if certificate.get("passed") is not True:
         raise ReleaseRefused(release, "its certificate did not pass")
-    if manifest["feature_set_hash"] != feature_set_hash():
-        raise ReleaseRefused(
-            release,
-            f"it reads feature set {manifest['feature_set_hash']}, "
-            f"this server builds {feature_set_hash()}",
-        )
-    if manifest["features"] != list(FEATURES):
-        raise ReleaseRefused(release, "its features are not those of its feature set, in order")
     try:
         session = open_session(graph)
     except ReleaseRefused as error:
         raise ReleaseRefused(release, error.reason) from error
     if signature(session) != manifest["signature"]:
         raise ReleaseRefused(release, "its graph has another signature than its manifest")
-    if session.get_inputs()[0].shape[-1] != len(FEATURES):
-        raise ReleaseRefused(release, f"its graph does not read {len(FEATURES)} features")
+    features = manifest["features"]
+    if not isinstance(features, list):
+        raise ReleaseRefused(release, "its features are not a list of names")
+    if session.get_inputs()[0].shape[-1] != len(features):
+        raise ReleaseRefused(release, f"its graph does not read {len(features)} features")
     try:
-        description = _describe(manifest, certificate)
+        return opener(Opened(release, session, manifest, _summary(certificate)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReleaseRefused(release, f"its manifest or certificate says {error!r}") from error
-    model = OnnxDemandModel(session, description)
-    _warm(release, model)
-    return model
+
+
+def _summary(certificate: Mapping[str, Any]) -> Certificate:
+    return Certificate(
+        row_count=int(certificate["row_count"]),
+        threshold_row_count=int(certificate["threshold_row_count"]),
+        max_relative_difference=float(certificate["max_relative_difference"]),
+        passed=True,
+    )
 
 
 def _manifest(folder: Path, release: str) -> dict[str, Any]:
@@ -175,68 +263,3 @@ def _verified(folder: Path, release: str, file: str, digest: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != digest:
         raise ReleaseRefused(release, f"{file} is not the file its manifest was written for")
     return content
-
-
-MANIFEST_KEYS = frozenset(
-    {
-        "format",
-        "name",
-        "version",
-        "graph_sha256",
-        "certificate_sha256",
-        "signature",
-        "feature_set_hash",
-        "features",
-        "quantile_levels",
-        "cover_quantile_levels",
-        "max_horizon",
-        "max_cover",
-        "trained_time",
-        "data_end",
-        "metrics",
-    }
-)
-
-
-def _describe(manifest: dict[str, Any], certificate: dict[str, Any]) -> ModelDescription:
-    return ModelDescription(
-        name=manifest["name"],
-        version=manifest["version"],
-        digest=manifest["graph_sha256"],
-        feature_set_hash=manifest["feature_set_hash"],
-        features=tuple(manifest["features"]),
-        quantile_levels=tuple(manifest["quantile_levels"]),
-        cover_quantile_levels=tuple(manifest["cover_quantile_levels"]),
-        max_horizon=int(manifest["max_horizon"]),
-        max_cover=int(manifest["max_cover"]),
-        trained_time=dt.datetime.fromisoformat(manifest["trained_time"]),
-        data_end=dt.date.fromisoformat(manifest["data_end"]),
-        certificate=Certificate(
-            row_count=int(certificate["row_count"]),
-            threshold_row_count=int(certificate["threshold_row_count"]),
-            max_relative_difference=float(certificate["max_relative_difference"]),
-            passed=True,
-        ),
-        metrics=tuple(sorted((name, float(v)) for name, v in manifest["metrics"].items())),
-        live_time=dt.datetime.now(dt.UTC),
-    )
-
-
-def _warm(release: str, model: OnnxDemandModel) -> None:
-    """Run both heads once, so that the first request pays nothing, and look at the answers."""
-    rows = np.ones((8, len(FEATURES)), dtype=np.float32)
-    rows[4:] = np.nan
-    rows[:, COLUMN["scale"]] = 1.0
-    rows[:, COLUMN["horizon"]] = 1.0
-    said = model.description
-    for head, levels in (
-        (model.daily, said.quantile_levels),
-        (model.cover, said.cover_quantile_levels),
-    ):
-        mean, quantiles = head(rows)
-        if quantiles.shape[1] != len(levels):
-            raise ReleaseRefused(release, "its graph has other quantiles than its manifest")
-        if not (np.isfinite(mean).all() and np.isfinite(quantiles).all()):
-            raise ReleaseRefused(release, "a first run gave values that are not finite")
-        if (np.diff(quantiles, axis=1) < 0).any() or (quantiles < 0).any():
-            raise ReleaseRefused(release, "a first run gave crossing or negative quantiles")

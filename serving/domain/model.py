@@ -36,14 +36,14 @@ class ModelDescription:
         digest: SHA-256 of the served graph.
         feature_set_hash: Hash of the feature set it reads.
         features: Names of the features it reads, in column order.
-        quantile_levels: Trained probability levels of the daily forecast.
-        cover_quantile_levels: Trained probability levels of the sum over a cover.
-        max_horizon: Longest trained horizon, in days.
-        max_cover: Longest trained cover, in days.
         trained_time: When training ended, UTC.
         data_end: Last day of data it was trained on.
         certificate: Parity certificate stored with the version.
         metrics: Hold-out metrics by name.
+        quantile_levels: Trained probability levels of the daily forecast; a demand model's.
+        cover_quantile_levels: Trained probability levels of the sum over a cover; likewise.
+        max_horizon: Longest trained horizon, in days; likewise.
+        max_cover: Longest trained cover, in days; likewise.
         live_time: Since when this server answers with it, UTC.
         refused_reason: Why a newer release was refused; empty when none was.
     """
@@ -53,13 +53,13 @@ class ModelDescription:
     digest: str
     feature_set_hash: str
     features: tuple[str, ...]
-    quantile_levels: tuple[float, ...]
-    cover_quantile_levels: tuple[float, ...]
-    max_horizon: int
-    max_cover: int
     trained_time: dt.datetime
     data_end: dt.date
     certificate: Certificate
     metrics: tuple[tuple[str, float], ...]
+    quantile_levels: tuple[float, ...] = ()
+    cover_quantile_levels: tuple[float, ...] = ()
+    max_horizon: int = 0
+    max_cover: int = 0
     live_time: dt.datetime | None = None
     refused_reason: str = ""

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 from serving.errors import InvalidField, UnknownModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from serving.domain.model import ModelDescription
-    from serving.ports import DemandModel, ModelSource
+    from serving.ports import Describing
 
 
 class ModelFlow:
     """Answers which models serve, and whether they can be trusted."""
 
-    def __init__(self, models: ModelSource[DemandModel]) -> None:
-        """Take the source of the models that answer."""
-        self._models = models
+    def __init__(self, sources: Sequence[Describing]) -> None:
+        """Take the sources of the models that answer."""
+        self._sources = sources
 
     def list_models(self) -> list[ModelDescription]:
         """Return every model that has a release, ordered by name."""
-        return sorted(self._models.descriptions(), key=lambda one: one.name)
+        found = (one for source in self._sources for one in source.descriptions())
+        return sorted(found, key=lambda one: one.name)
 
     def get_model(self, name: str) -> ModelDescription:
         """Return the model that answers under a name.
@@ -31,7 +34,7 @@ class ModelFlow:
         """
         if not name:
             raise InvalidField("name", "is required")
-        for description in self._models.descriptions():
+        for description in self.list_models():
             if description.name == name:
                 return description
         raise UnknownModel(name)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from serving.adapters.onnx import OnnxDemandModel, open_session, run_head, signature
+from serving.adapters.demand import OnnxDemandModel, run_head
+from serving.adapters.onnx import open_session, signature
 from serving.domain.features import FEATURES
 from serving.errors import ReleaseRefused
 from tests.fakes.doors import DESCRIPTION

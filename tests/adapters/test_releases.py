@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
+from serving.adapters.demand import open_demand
 from serving.adapters.releases import (
     CERTIFICATE,
     CURRENT,
@@ -164,7 +165,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
 @pytest.mark.parametrize("name", SPOILED)
 def test_what_is_not_sound_is_refused_and_the_old_model_goes_on(folder: Path, name: str) -> None:
     spoil, words = SPOILED[name]
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     assert releases.refresh()
     serving = releases.current()
     spoil(folder / "forecast" / "2")
@@ -182,7 +183,7 @@ def test_what_is_not_sound_is_refused_and_the_old_model_goes_on(folder: Path, na
 
 
 def test_the_reason_clears_with_the_next_sound_release(folder: Path, second: Sound) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     (folder / "forecast" / "2" / GRAPH).unlink()
     point(folder, "2")
@@ -196,7 +197,7 @@ def test_the_reason_clears_with_the_next_sound_release(folder: Path, second: Sou
 
 
 def test_the_reason_clears_when_the_old_version_is_promoted_again(folder: Path) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     (folder / "forecast" / "2" / GRAPH).unlink()
     point(folder, "2")
@@ -211,7 +212,7 @@ def test_the_reason_clears_when_the_old_version_is_promoted_again(folder: Path) 
 def test_a_release_that_was_mended_is_taken_up_when_it_is_promoted_again(
     folder: Path, second: Sound
 ) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     (folder / "forecast" / "2" / GRAPH).unlink()
     point(folder, "2")
@@ -224,7 +225,7 @@ def test_a_release_that_was_mended_is_taken_up_when_it_is_promoted_again(
 
 
 def test_before_the_first_promotion_the_command_to_run_is_named(tmp_path: Path) -> None:
-    releases = Releases(tmp_path, "forecast")
+    releases = Releases(tmp_path, "forecast", open_demand)
     assert not releases.refresh()
     assert releases.descriptions() == []
     with pytest.raises(NoModel, match="parlevel train forecast"):
@@ -232,7 +233,7 @@ def test_before_the_first_promotion_the_command_to_run_is_named(tmp_path: Path) 
 
 
 def test_a_link_to_nothing_is_refused(folder: Path) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     point(folder, "9")
     with pytest.raises(ReleaseRefused, match=r"manifest\.json is missing"):
@@ -241,7 +242,7 @@ def test_a_link_to_nothing_is_refused(folder: Path) -> None:
 
 
 def test_an_unchanged_link_opens_nothing(folder: Path) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     assert releases.refresh()
     assert not releases.refresh()
     point(folder, "1")
@@ -249,7 +250,7 @@ def test_an_unchanged_link_opens_nothing(folder: Path) -> None:
 
 
 def test_the_old_session_lives_as_long_as_a_request_holds_it(folder: Path) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     held = releases.current()
     freed = weakref.ref(held)
@@ -263,11 +264,11 @@ def test_the_old_session_lives_as_long_as_a_request_holds_it(folder: Path) -> No
 
 
 def test_a_reader_in_another_thread_sees_one_version_or_the_other(folder: Path) -> None:
-    releases = Releases(folder, "forecast")
+    releases = Releases(folder, "forecast", open_demand)
     releases.refresh()
     rows = np.ones((3, len(FEATURES)), dtype=np.float32)
     answers = {
-        version: open_release(folder / "forecast" / version).daily(rows)[0].tolist()
+        version: open_release(folder / "forecast" / version, open_demand).daily(rows)[0].tolist()
         for version in ("1", "2")
     }
     wrong: list[str] = []
@@ -290,7 +291,7 @@ def test_a_reader_in_another_thread_sees_one_version_or_the_other(folder: Path) 
 
 
 def test_a_sound_release_says_what_its_certificate_says(folder: Path, first: Sound) -> None:
-    described = open_release((folder / "forecast" / CURRENT).resolve()).description
+    described = open_release((folder / "forecast" / CURRENT).resolve(), open_demand).description
     assert described.certificate.row_count == first.certificate["row_count"]
     assert described.certificate.passed
     assert described.features == FEATURES

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from feature_repo.definitions import service, views
+from serving.adapters.demand import open_demand
 from serving.adapters.onnx import open_session, signature
 from serving.adapters.releases import CURRENT, GRAPH, open_release
 from serving.domain.features import FEATURES, VIEWS, daily_rows
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.adapters.onnx import OnnxDemandModel
+    from serving.adapters.demand import OnnxDemandModel
     from serving.domain.model import ModelDescription
     from serving.settings import Settings
     from training.panel import Panel
@@ -65,7 +66,7 @@ def _rows(panel: Panel, horizon: int) -> Rows:
 
 def _opened(home: Settings) -> tuple[OnnxDemandModel, bytes]:
     release = (home.releases / "forecast" / CURRENT).resolve()
-    return open_release(release), (release / GRAPH).read_bytes()
+    return open_release(release, open_demand), (release / GRAPH).read_bytes()
 
 
 def demand(home: Settings, panel: Panel) -> Exported:

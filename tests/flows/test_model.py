@@ -13,18 +13,14 @@ from tests.fakes.doors import DESCRIPTION
 
 if TYPE_CHECKING:
     from serving.domain.model import ModelDescription
-    from serving.ports import DemandModel
 
 
 class Served:
-    def current(self) -> DemandModel:
-        raise NotImplementedError
-
     def descriptions(self) -> list[ModelDescription]:
         return [replace(DESCRIPTION, name=name) for name in ("uplift", "forecast")]
 
 
-FLOW = ModelFlow(Served())
+FLOW = ModelFlow([Served()])
 
 
 def test_models_are_listed_by_name() -> None:

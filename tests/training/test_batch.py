@@ -21,7 +21,7 @@ from serving.adapters.releases import FORMAT
 from serving.domain.demand import DemandTarget
 from serving.domain.features import FEATURES, feature_set_hash
 from serving.errors import BeyondTrained, InvalidField, MissingInput, NoModel, UnknownModel
-from serving.flows.demand import predict_cover, predict_daily
+from serving.flows.prediction import predict_cover, predict_daily
 from training.backtest.graphs import PastFit, fit_as_of
 from training.batch.forecasts import ForecastQuestion
 from training.batch.models import open_model
@@ -33,7 +33,7 @@ from training.panel import load_panel
 from training.world import Profile, generate
 
 if TYPE_CHECKING:
-    from serving.adapters.onnx import OnnxDemandModel
+    from serving.adapters.demand import OnnxDemandModel
     from training.batch.questions import Question
 
 ROOT = Path(__file__).parents[2]

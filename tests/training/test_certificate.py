@@ -11,8 +11,9 @@ from onnx import numpy_helper
 
 from serving.domain.features import COLUMN
 from tests.fakes.fits import MadeUp, made_up
-from training.certificate import certify, edge_rows, oracle, threshold_rows
+from training.certificate import certify, edge_rows, oracle
 from training.leaves import OPERATOR, booster_leaves, ensembles
+from training.parity import booster_paths, threshold_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +196,7 @@ def test_boosters_without_a_split_pass(made: MadeUp) -> None:
 
 def test_threshold_rows_reach_their_split_on_its_threshold(made: MadeUp) -> None:
     booster = made.fit.daily.boosters[1]
-    rows = threshold_rows(booster, made.rows)
+    rows = threshold_rows(booster_paths(booster), made.rows)
     below, at, above = (booster_leaves(booster, rows[start::3]).places for start in range(3))
     # The three rows of a split differ in one value by its last bit, and the first and the last
     # part company at the split they were made for.

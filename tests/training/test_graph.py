@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from serving.adapters.onnx import open_session, run_head
+from serving.adapters.demand import run_head
+from serving.adapters.onnx import open_session
 from serving.domain.features import COLUMN
 from tests.fakes.fits import HORIZON_CUTS, LEVELS, SCALE_CUTS, MadeUp, made_up
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.adapters.demand import open_demand
 from serving.adapters.releases import CURRENT, GRAPH, Releases, open_release
+from serving.domain.features import FEATURES, feature_set_hash
 from serving.errors import Busy, ReleaseRefused, UnknownModel
 from serving.settings import Settings
 from tests.fakes.releases import Sound, change, sound
@@ -44,7 +46,7 @@ for _ in range(3):
 KILLING = """
 import itertools, sys
 from pathlib import Path
-from serving.adapters.releases import open_release
+from serving.adapters.openers import open_any
 from serving.settings import Settings
 from tests.fakes.kills import killed_and_mended
 from training.registry import Registry
@@ -60,7 +62,7 @@ def state(registry):
 def mend():
     registry = Registry(settings)
     serving = registry.serving("forecast")
-    open_release(settings.releases / "forecast" / serving)
+    open_any(settings.releases / "forecast" / serving)
     registry.repair("forecast")
     assert state(registry) == (serving, serving)
     registry.promote("forecast", "2")
@@ -74,7 +76,10 @@ def candidate(model: Sound, **tags: str) -> Candidate:
         name=NAME,
         graph=model.graph,
         certificate=model.certificate,
+        features=FEATURES,
+        feature_set_hash=feature_set_hash(),
         facts=model.facts,
+        headline="wmape/sku_location/all",
         parameters={"trees": 8},
         metrics={"wmape/sku_location/all": 0.25},
         tags=tags,
@@ -118,7 +123,7 @@ def test_a_registered_version_has_a_release_that_could_serve(registry: Registry)
     assert [one.version for one in registry.versions(NAME)] == ["2", "1"]
     assert registry.names() == [NAME]
     release = registry._shelf(NAME).release("2")
-    assert open_release(release).description.version == "2"
+    assert open_release(release, open_demand).description.version == "2"
     assert state(registry) == (None, None)
 
 
@@ -271,7 +276,7 @@ def test_a_lost_registry_takes_up_the_releases_that_are_left(
     registry: Registry, home: Path, model: Sound
 ) -> None:
     registry.promote(NAME, "2")
-    served = Releases(home.with_name("lost") / "releases", NAME)
+    served = Releases(home.with_name("lost") / "releases", NAME, open_demand)
     lost = home.with_name("lost")  # MLflow keeps open what it once opened, even when it is gone
     home.rename(lost)
     shutil.rmtree(lost / "mlflow")

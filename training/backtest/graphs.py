@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.adapters.onnx import OnnxDemandModel, open_session
+from serving.adapters.demand import OnnxDemandModel
+from serving.adapters.onnx import open_session
 from serving.domain.features import FEATURES, daily_rows, feature_set_hash
 from serving.domain.model import Certificate, ModelDescription
 from serving.errors import ReleaseRefused

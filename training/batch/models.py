@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.adapters.demand import open_demand
 from serving.adapters.releases import CURRENT, open_release
 from serving.errors import NoModel, UnknownModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from serving.adapters.onnx import OnnxDemandModel
+    from serving.adapters.demand import OnnxDemandModel
 
 FORECAST = "forecast"
 CHAMPION = "champion"
@@ -40,7 +41,7 @@ def open_model(releases: Path, wanted: str) -> OnnxDemandModel:
     plain = version and "/" not in version and not version.startswith(".")
     if not plain or not (folder / version).is_dir():
         raise UnknownModel(f"{FORECAST}/{wanted}")
-    return open_release(folder / version)
+    return open_release(folder / version, open_demand)
 
 
 def _serving(folder: Path) -> str:

@@ -10,9 +10,10 @@ from rich.table import Table
 
 from serving import settings
 from serving.adapters.features import PackedFeatures
-from serving.adapters.releases import open_release
+from serving.adapters.openers import open_any
 from serving.domain.features import feature_set_hash
 from serving.errors import FeatureSetMismatch, UnknownModel
+from training.batch.models import FORECAST
 from training.registry import HEADLINE, Registry
 
 if TYPE_CHECKING:
@@ -30,16 +31,18 @@ Number = Annotated[str | None, typer.Argument(help="Version; the newest where ab
 def list_models() -> None:
     """List every version of every registered model, newest first."""
     registry = Registry(settings.load())
-    table = Table("model", "version", "state", "registered (UTC)", "WMAPE", "data to")
+    table = Table("model", "version", "state", "registered (UTC)", "metric", "value", "data to")
     for name in registry.names():
         for one in registry.versions(name):
-            metric = one.metrics.get(HEADLINE)
+            headline = one.tags.get(HEADLINE, "-")
+            value = one.metrics.get(headline)
             table.add_row(
                 one.name,
                 one.version,
                 _state(one),
                 f"{one.created:%Y-%m-%d %H:%M}",
-                "-" if metric is None else f"{metric:.1%}",
+                headline,
+                "-" if value is None else f"{value:.4g}",
                 one.tags.get("data_end", "-"),
             )
     Console().print(
@@ -52,15 +55,18 @@ def show(name: Name, version: Number = None) -> None:
     """Show one version: what it reads, what it was measured at, what its certificate says."""
     configured = settings.load()
     one = _version(Registry(configured), name, version)
-    described = open_release(configured.releases / name / one.version).description
+    described = open_any(configured.releases / name / one.version).description
+    demand = (
+        ("horizon, cover", f"{described.max_horizon}, {described.max_cover} days"),
+        ("quantiles", ", ".join(f"{level:g}" for level in described.quantile_levels)),
+    )
     table = Table(show_header=False)
     for label, value in (
         ("model", f"{name} version {one.version} {_state(one)}"),
         ("graph sha256", described.digest),
         ("feature set", f"{described.feature_set_hash} ({len(described.features)} features)"),
         ("trained", f"{described.trained_time:%Y-%m-%d %H:%M} UTC on data to {described.data_end}"),
-        ("horizon, cover", f"{described.max_horizon}, {described.max_cover} days"),
-        ("quantiles", ", ".join(f"{level:g}" for level in described.quantile_levels)),
+        *(demand if described.max_horizon else ()),
         (
             "certificate",
             (
@@ -80,7 +86,7 @@ def certify(name: Name, version: Number = None) -> None:
     """Check a version's release again: digests, signature, certificate, feature set, first run."""
     configured = settings.load()
     one = _version(Registry(configured), name, version)
-    certificate = open_release(configured.releases / name / one.version).description.certificate
+    certificate = open_any(configured.releases / name / one.version).description.certificate
     Console().print(
         f"{name} version {one.version} holds: {certificate.row_count:,} rows compared, "
         f"greatest difference {certificate.max_relative_difference:.1e}"
@@ -93,7 +99,8 @@ def promote(name: Name, version: Number = None) -> None:
     configured = settings.load()
     registry = Registry(configured)
     one = _version(registry, name, version)
-    _check_materialised(configured)
+    if name == FORECAST:
+        _check_materialised(configured)
     moved = registry.promote(name, one.version)
     Console().print(f"{name} version {one.version} {'serves' if moved else 'already serves'}")
 

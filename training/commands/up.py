@@ -111,11 +111,12 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
 def _stands(settings: Settings) -> bool:
     """Return whether a sound release and features are there to serve."""
     from serving.adapters.features import PackedFeatures
-    from serving.adapters.releases import CURRENT, open_release
+    from serving.adapters.openers import open_any
+    from serving.adapters.releases import CURRENT
 
     folder = settings.releases / "forecast"
     try:
-        open_release(folder / (folder / CURRENT).readlink())
+        open_any(folder / (folder / CURRENT).readlink())
         PackedFeatures(settings.features / "online").snapshot()
     except (OSError, NotReady, ReleaseRefused):
         return False
