@@ -174,9 +174,16 @@ bento: wheel ## Build what serves as a bento into .build/bentoml and print its t
 LOAD ?= short
 
 .PHONY: load
-load: $(VENV)/stamp ## Put a crowd on the running service and check its SLOs. LOAD=short, sustained, ramp, spike.
+load: $(VENV)/stamp ## Put a crowd on the running service and check its SLOs. LOAD=short, sustained, ramp, spike, all.
 	@$(BIN)/python -m loadtests run --profile $(LOAD) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/stamp ## Benchmark both doors beside measured floors; keeps a dated result.
+bench: $(VENV)/stamp ## Benchmark both doors beside measured floors, and draw flame graphs; keeps dated results.
 	@$(BIN)/python -m loadtests.bench $(ARGS)
+	@$(BIN)/python -m loadtests.bench.flame
+
+KILL ?= all
+
+.PHONY: kills
+kills: $(VENV)/stamp ## Kill work 20 times each at random moments and check what stands. KILL=import, train, swap ...
+	@$(BIN)/python -m loadtests.kills --kind $(KILL) $(ARGS)

@@ -34,11 +34,14 @@ class Profile(NamedTuple):
         users: Most users at any moment.
         seconds: Length of the run.
         stages: Gives the stages of so many users over so many seconds.
+        share: Share of the users the service was found to bear that it is run with, 0 to 1; where
+            None, `users` are.
     """
 
     users: int
     seconds: int
     stages: Callable[[int, int], Iterator[Stage]]
+    share: float | None = None
 
 
 def _sustained(users: int, seconds: int) -> Iterator[Stage]:
@@ -59,10 +62,21 @@ def _spike(users: int, seconds: int) -> Iterator[Stage]:
 
 PROFILES = {
     "short": Profile(20, 20, _sustained),
-    "sustained": Profile(200, 120, _sustained),
-    "ramp": Profile(500, 120, _ramp),
-    "spike": Profile(500, 120, _spike),
+    "sustained": Profile(200, 120, _sustained, share=0.7),
+    "ramp": Profile(500, 120, _ramp, share=0.9),
+    "spike": Profile(500, 120, _spike, share=0.9),
 }
+
+
+def profile_of(name: str) -> Profile:
+    """Return a profile.
+
+    Raises:
+        InvalidField: If there is none of that name.
+    """
+    if name not in PROFILES:
+        raise InvalidField("profile", f"must be one of {', '.join(PROFILES)}")
+    return PROFILES[name]
 
 
 def stages_of(name: str, users: int | None, seconds: int | None) -> tuple[Stage, ...]:
@@ -76,9 +90,7 @@ def stages_of(name: str, users: int | None, seconds: int | None) -> tuple[Stage,
     Raises:
         InvalidField: If there is no such profile, or a number is out of bounds.
     """
-    if name not in PROFILES:
-        raise InvalidField("profile", f"must be one of {', '.join(PROFILES)}")
-    profile = PROFILES[name]
+    profile = profile_of(name)
     users = profile.users if users is None else users
     seconds = profile.seconds if seconds is None else seconds
     for field, value, most in (("users", users, MAX_USERS), ("seconds", seconds, MAX_SECONDS)):

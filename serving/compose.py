@@ -11,25 +11,56 @@ from importlib import resources
 from typing import TYPE_CHECKING, Protocol
 
 from serving.adapters import logs
+from serving.adapters.anomaly import open_anomaly
 from serving.adapters.clock import BusinessClock
+from serving.adapters.cost_model import COST, open_cost
 from serving.adapters.demand import open_demand
 from serving.adapters.features import PackedFeatures
 from serving.adapters.metrics import CONTENT_TYPE, Metrics
+from serving.adapters.monitors import monitors_of
+from serving.adapters.reference import Reference
 from serving.adapters.releases import Releases
-from serving.flows.demand import DemandFlow
+from serving.adapters.traffic import WatchedModels
+from serving.adapters.uplift import UpliftReleases
+from serving.adapters.verdict_metrics import VerdictMetrics
+from serving.flows.anomaly import AnomalyFlow
+from serving.flows.cost import CostFlow
+from serving.flows.cost_analysis import CostAnalysisFlow
+from serving.flows.drift import DriftFlow
+from serving.flows.experiment import ExperimentFlow
+from serving.flows.logged_demand import LoggedDemandFlow
 from serving.flows.model import ModelFlow
 from serving.flows.replenishment import ReplenishmentFlow
+from serving.flows.supplier import SupplierFlow
+from serving.flows.uplift import UpliftFlow
 from serving.gate import Flows, Gate
 from serving.gather import Gather
+from serving.grpc.anomaly import AnomalyServicer
+from serving.grpc.cost import CostServicer
 from serving.grpc.demand import ForecastServicer
+from serving.grpc.drift import DriftServicer
+from serving.grpc.experiment import ExperimentServicer
 from serving.grpc.model import ModelServicer
 from serving.grpc.replenishment import ReplenishmentServicer
 from serving.grpc.server import AsyncioDoor, Listening, ThreadsDoor
+from serving.grpc.supplier import SupplierServicer
+from serving.grpc.uplift import UpliftServicer
 from serving.http.door import HttpDoor, Page
-from serving.ports import DemandModel, Describing, FeatureReader, ModelSource
+from serving.ports import (
+    AnomalyModel,
+    CostModel,
+    DemandModel,
+    Describing,
+    FeatureReader,
+    ModelSource,
+    ReferenceReader,
+    UpliftModel,
+)
 
 if TYPE_CHECKING:
+    from serving.adapters.monitors import Monitors
     from serving.grpc.server import GrpcDoor
+    from serving.ports import Clock
     from serving.settings import Settings
 
 LONG_THREADS = 2  # more would only take turns at the interpreter
@@ -47,6 +78,22 @@ class LiveModels(ModelSource[DemandModel], Refreshed, Protocol):
     """Models that follow the promoted release."""
 
 
+class LiveReference(ReferenceReader, Refreshed, Protocol):
+    """Reference documents that follow the published generation."""
+
+
+class LiveCosts(ModelSource[CostModel], Refreshed, Protocol):
+    """Cost models that follow the promoted release."""
+
+
+class LiveUplift(ModelSource[UpliftModel], Refreshed, Protocol):
+    """Uplift models that follow the promoted release."""
+
+
+class LiveAnomalies(ModelSource[AnomalyModel], Refreshed, Protocol):
+    """Anomaly models that follow the promoted release."""
+
+
 class LiveFeatures(FeatureReader, Refreshed, Protocol):
     """Features that follow the published generation."""
 
@@ -58,45 +105,88 @@ class Sources:
     Attributes:
         models: The model of demand.
         features: The stored features.
+        reference: What the tables say of suppliers and parts.
+        anomalies: The model of anomalies.
+        costs: The model of quotes.
+        uplift: The model of uplift.
+        clock: The business clock.
+        monitors: What watches the answers.
     """
 
     models: LiveModels
     features: LiveFeatures
+    reference: LiveReference
+    anomalies: LiveAnomalies
+    costs: LiveCosts
+    uplift: LiveUplift
+    clock: Clock
+    monitors: Monitors
 
     @property
     def described(self) -> tuple[Describing, ...]:
         """The sources that serve a model."""
-        return (self.models,)
+        return (self.models, self.anomalies, self.costs, self.uplift)
 
     @property
     def refreshed(self) -> dict[str, Refreshed]:
         """The sources that look anew at what is current, by the name a failure is told under."""
-        return {"models": self.models, "features": self.features}
+        return {
+            "models": self.models,
+            "features": self.features,
+            "reference documents": self.reference,
+            "anomalies": self.anomalies,
+            "costs": self.costs,
+            "uplift": self.uplift,
+        }
 
 
 def sources_of(settings: Settings) -> Sources:
     """Return the sources below the home folder; nothing is read yet."""
+    clock = BusinessClock(settings.as_of)
+    monitors = monitors_of(settings, clock)
+    forecasts = Releases(settings.releases, "forecast", open_demand)
     return Sources(
-        models=Releases(settings.releases, "forecast", open_demand),
+        models=WatchedModels(forecasts, monitors.traffic),
         features=PackedFeatures(settings.features / "online"),
+        reference=Reference(settings.features / "reference"),
+        anomalies=Releases(settings.releases, "anomaly", open_anomaly),
+        costs=Releases(settings.releases, COST, open_cost),
+        uplift=UpliftReleases(settings.releases),
+        clock=clock,
+        monitors=monitors,
     )
 
 
 def flows_of(settings: Settings, sources: Sources) -> Flows:
     """Return the request paths over the sources."""
-    demand = DemandFlow(
+    monitors = sources.monitors
+    demand = LoggedDemandFlow(
         sources.models,
         sources.features,
-        BusinessClock(settings.as_of),
+        sources.clock,
         feature_ttl_seconds=settings.feature_ttl_hours * 3600,
+        log=monitors.forecasts,
     )
     replenishment = ReplenishmentFlow(demand, sources.features)
     return Flows(
         demand=demand,
         replenishment=replenishment,
+        cost=CostFlow(sources.reference, sources.costs, sources.clock),
+        cost_analysis=CostAnalysisFlow(sources.reference),
+        supplier=SupplierFlow(sources.reference),
         model=ModelFlow(sources.described),
         forecasts=Gather(demand.forecast_many),
         reorders=Gather(replenishment.recommend_many),
+        experiment=ExperimentFlow(),
+        uplift=UpliftFlow(sources.uplift),
+        anomaly=AnomalyFlow(sources.anomalies),
+        drift=DriftFlow(
+            sources.described,
+            monitors.profiles,
+            monitors.traffic,
+            monitors.readings,
+            sources.clock,
+        ),
     )
 
 
@@ -123,6 +213,7 @@ class Doors:
         for gate in self._gates:
             self._metrics.watch_gate(gate)
         self._metrics.watch_models(flows.model.list_models)
+        self._metrics.watch(VerdictMetrics(sources.monitors.readings))
 
     async def open(self) -> int:
         """Take up what is current, open the gRPC door and return its port.
@@ -132,6 +223,7 @@ class Doors:
         """
         logs.configure(sys.stderr, self._settings.log_level)
         await self._refresh()
+        self._sources.monitors.start()
         port = await self.grpc.open()
         self._polling = asyncio.create_task(self._poll())
         return port
@@ -152,12 +244,19 @@ class Doors:
         self._long.shutdown(wait=False, cancel_futures=True)
         self._looks.shutdown(wait=False, cancel_futures=True)
         self._requests.close()
+        self._sources.monitors.close()
 
     def _grpc_door(self, flows: Flows) -> GrpcDoor:
         settings, gate = self._settings, self._gates[0]
         servicers = (
             ForecastServicer(flows.demand, flows.forecasts),
             ReplenishmentServicer(flows.replenishment, flows.reorders),
+            ExperimentServicer(flows.experiment),
+            UpliftServicer(flows.uplift),
+            AnomalyServicer(flows.anomaly),
+            DriftServicer(flows.drift),
+            CostServicer(flows.cost, flows.cost_analysis),
+            SupplierServicer(flows.supplier),
             ModelServicer(flows.model),
         )
         listening = Listening(settings.host, settings.grpc_port, settings.max_message_mib)

@@ -9,15 +9,21 @@
     │   └── TooLarge              the message or the batch exceeds its limit
     ├── NotFound
     │   ├── UnknownSeries         no table and no request says anything of this sku or location
+    │   ├── UnknownSupplier       no past order is of that supplier
     │   ├── UnknownModel          no release of that name
     │   └── UnknownRoute          no method at that path
     ├── NotReady                  the caller's request is fine, the state is not
     │   ├── MissingInput          neither the request nor a table has a needed input
-    │   ├── NoModel               nothing has been promoted yet
+    │   ├── MissingRate           a rate or price has no row for the day it is needed
+    │   ├── NoModel               nothing has been promoted yet, or it was refused
     │   ├── NoFeatures            nothing has been materialised yet
     │   ├── FeatureSetMismatch    the features were materialised for another model
     │   ├── BrokenRecord          a stored feature record cannot be read
-    │   └── StaleFeatures         the features are older than their view allows
+    │   ├── StaleFeatures         the features are older than their view allows
+    │   ├── TooFewObservations    the data are too few for what is asked of them
+    │   ├── NoSignal              the last training found nothing to tell units apart by
+    │   ├── SampleRatioMismatch   an experiment's arms hold other shares than meant
+    │   └── NothingMeasured       no profile, no traffic or no accuracy is at hand yet
     ├── Busy                      a later retry may succeed
     │   ├── Overloaded            more requests than the server takes at once
     │   └── Draining              the server is closing or swapping
@@ -29,6 +35,11 @@ Each door maps every leaf to its own status in one table.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 
 class ParlevelError(Exception):
@@ -98,6 +109,16 @@ class UnknownSeries(NotFound):
         self.value = value
 
 
+class UnknownSupplier(NotFound):
+    """No past order is of that supplier."""
+
+    def __init__(self, field: str, value: str) -> None:
+        """Name the field and the supplier nobody ordered from."""
+        super().__init__(f"{field} {value!r} has no order: import table 'purchase_orders'")
+        self.field = field
+        self.value = value
+
+
 class UnknownModel(NotFound):
     """No release of that name or version."""
 
@@ -130,12 +151,27 @@ class MissingInput(NotReady):
         self.table = table
 
 
-class NoModel(NotReady):
-    """Nothing has been promoted under that name yet."""
+class MissingRate(NotReady):
+    """A rate or price has no row for the day it is needed; it is never taken as 0."""
 
-    def __init__(self, name: str, command: str) -> None:
-        """Name the model and the command that makes one."""
-        super().__init__(f"no {name} model is promoted: run `{command}`")
+    def __init__(self, what: str, day: dt.date, table: str) -> None:
+        """Name the rate, the day and the table that should have it."""
+        super().__init__(f"no {what} on {day}: import it as table {table!r}, or send it")
+        self.what = what
+        self.day = day
+        self.table = table
+
+
+class NoModel(NotReady):
+    """Nothing serves under that name: nothing has been promoted yet, or what was is refused."""
+
+    def __init__(self, name: str, command: str, *, refused: str = "") -> None:
+        """Name the model, the command that makes one, and why the promoted one was refused."""
+        super().__init__(
+            f"no {name} model serves: {refused}"
+            if refused
+            else f"no {name} model is promoted: run `{command}`"
+        )
         self.name = name
         self.command = command
 
@@ -185,6 +221,55 @@ class StaleFeatures(NotReady):
         self.view = view
         self.age_seconds = age_seconds
         self.limit_seconds = limit_seconds
+
+
+class TooFewObservations(NotReady):
+    """The data are too few for what is asked of them."""
+
+    def __init__(self, what: str, *, found: int, least: int) -> None:
+        """Name what is too few, how many there are and how many it takes."""
+        super().__init__(f"{found} {what} are too few: {least} or more are needed")
+        self.what = what
+        self.found = found
+        self.least = least
+
+
+class NoSignal(NotReady):
+    """The last training of a model found nothing better than chance, so nothing is served."""
+
+    def __init__(self, name: str, *, version: str, figure: str) -> None:
+        """Name the model, the version that was trained and the figure that includes chance."""
+        super().__init__(
+            f"no {name} model is promoted: version {version} shows no signal ({figure}); its "
+            "ranking would be noise: run an experiment with more units or other covariates"
+        )
+        self.name = name
+        self.version = version
+        self.figure = figure
+
+
+class SampleRatioMismatch(NotReady):
+    """The arms of an experiment hold other shares of units than meant, unacknowledged."""
+
+    def __init__(self, *, treated: int, rows: int, p_value: float) -> None:
+        """Name the treated and all units, and the p-value of the check."""
+        super().__init__(
+            f"{treated} of {rows} units are treated, which is not the share that was meant "
+            f"(p = {p_value:.1e}): find the cause, or acknowledge the mismatch to go on"
+        )
+        self.treated = treated
+        self.rows = rows
+        self.p_value = p_value
+
+
+class NothingMeasured(NotReady):
+    """What a judgement rests on has not been measured yet."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Name what is not at hand and what brings it about."""
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
+        self.remedy = remedy
 
 
 class Busy(ParlevelError):

@@ -14,9 +14,16 @@ from serving.errors import DeadlineExceeded, Draining, Overloaded
 if TYPE_CHECKING:
     from serving.domain.demand import Forecast, ForecastQuery
     from serving.domain.replenishment import Reorder, ReorderQuery
+    from serving.flows.anomaly import AnomalyFlow
+    from serving.flows.cost import CostFlow
+    from serving.flows.cost_analysis import CostAnalysisFlow
     from serving.flows.demand import DemandFlow
+    from serving.flows.drift import DriftFlow
+    from serving.flows.experiment import ExperimentFlow
     from serving.flows.model import ModelFlow
     from serving.flows.replenishment import ReplenishmentFlow
+    from serving.flows.supplier import SupplierFlow
+    from serving.flows.uplift import UpliftFlow
     from serving.gather import Gather
 
 # A body up to this size (about forty batch rows or a month of history) is answered on the event
@@ -33,16 +40,30 @@ class Flows:
     Attributes:
         demand: Answers the demand questions.
         replenishment: Answers the replenishment questions.
+        cost: Answers what parts should cost.
+        cost_analysis: Answers the cost questions that need no model.
+        supplier: Answers the questions about suppliers.
         model: Answers the questions about models.
         forecasts: Gathers the forecasts of one series that both doors are asked for.
         reorders: Gathers the recommendations for one series that both doors are asked for.
+        experiment: Answers the questions about experiments.
+        uplift: Answers the questions about uplift.
+        anomaly: Answers the questions about anomalies.
+        drift: Answers the questions about drift.
     """
 
     demand: DemandFlow
     replenishment: ReplenishmentFlow
+    cost: CostFlow
+    cost_analysis: CostAnalysisFlow
+    supplier: SupplierFlow
     model: ModelFlow
     forecasts: Gather[ForecastQuery, Forecast]
     reorders: Gather[ReorderQuery, Reorder]
+    experiment: ExperimentFlow
+    uplift: UpliftFlow
+    anomaly: AnomalyFlow
+    drift: DriftFlow
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from serving.domain.model import ModelDescription
+    from serving.domain.anomaly import AnomalyKind
+    from serving.domain.attribution import Boxes
+    from serving.domain.covariates import Encoding
+    from serving.domain.demand import Forecast, ForecastBatch
+    from serving.domain.drift import Profile
+    from serving.domain.model import ModelDescription, RefusedModel
+    from serving.domain.overrides import Override
+    from serving.domain.part_features import PartEncoding
+    from serving.domain.retrain import Reading
     from serving.domain.routes import Routes
+    from serving.domain.totals import TotalShapes
+    from serving.domain.uplift import UpliftInterval
+    from serving.errors import ParlevelError
 
     Floats = NDArray[np.float32]
 
@@ -77,6 +88,9 @@ class FeatureSnapshot(Protocol):
     def records(self, view: str, keys: Sequence[tuple[str, ...]]) -> list[StoredRecord | None]:
         """Return the records of many entities of a view, in order."""
 
+    def overrides(self, sku: str, location: str) -> tuple[Override, ...]:
+        """Return what planners say of days of one series."""
+
     def stock(self, sku: str, location: str) -> StockInputs:
         """Return what the tables say of stock and supply of one series."""
 
@@ -107,6 +121,14 @@ class DemandModel(Described, Protocol):
     def routes(self) -> Routes | None:
         """Who answers for which series; None where the graph answers for all."""
 
+    @property
+    def boxes(self) -> Boxes | None:
+        """The leaves behind its mean, for attribution; None where the release carries none."""
+
+    @property
+    def totals(self) -> TotalShapes | None:
+        """How totals over series spread; None where the release does not say."""
+
     def daily(self, rows: Floats) -> tuple[Floats, Floats]:
         """Return mean (n,) and trained quantiles (n, levels) of daily rows (n, features)."""
 
@@ -114,11 +136,121 @@ class DemandModel(Described, Protocol):
         """Return mean (n,) and trained quantiles (n, levels) of cover rows (n, features)."""
 
 
+@dataclass(frozen=True, slots=True)
+class UsualRows:
+    """What is usual of one kind of rows an anomaly model scores.
+
+    Attributes:
+        scores: Scores of usual rows it was not trained on, ascending, shape (m,).
+        lows: The 5th percentile of each feature of the kind, shape (features,).
+        highs: The 95th percentile likewise.
+    """
+
+    scores: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+
+
+class AnomalyModel(Described, Protocol):
+    """An anomaly model as released."""
+
+    def score(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Return scores (n,) and what each feature adds (n, features) of rows (n, features)."""
+
+    def usual(self, kind: AnomalyKind) -> UsualRows:
+        """Return what is usual of a kind.
+
+        Raises:
+            BeyondTrained: If the model was trained without rows of it.
+        """
+
+
+class UpliftModel(Described, Protocol):
+    """An uplift model as released."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """How covariates become its rows."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the action is to lower the outcome."""
+
+    @property
+    def interval(self) -> UpliftInterval:
+        """What its intervals cover."""
+
+    def effects(self, rows: Floats) -> NDArray[np.float64]:
+        """Return effect in the good direction, lower, upper and propensity of rows, (n, 4)."""
+
+
+class ServedForecasts(Protocol):
+    """Takes note of the forecasts that are served."""
+
+    def note(self, answers: Sequence[Forecast | ParlevelError]) -> None:
+        """Take note of the forecasts among answers."""
+
+    def note_batch(self, batch: ForecastBatch) -> None:
+        """Take note of the forecasts of a batch."""
+
+
+class TrainingProfiles(Protocol):
+    """Keeps what the rows a model was trained on look like."""
+
+    def training(self, name: str, version: str) -> Profile:
+        """Return the training profile of a model's version.
+
+        Raises:
+            NothingMeasured: If the version has none.
+        """
+
+
+class Traffic(Protocol):
+    """Keeps what the rows models answer look like, day by day."""
+
+    def window(self, name: str, version: str, first_day: dt.date) -> Profile:
+        """Return the profile of the rows answered from a day on, one block a day.
+
+        Raises:
+            NothingMeasured: If none was answered.
+        """
+
+
+class ReadingLog(Protocol):
+    """Keeps what the rules of the verdict saw each day."""
+
+    def readings(self, name: str) -> list[Reading]:
+        """Return every reading of a model, in the order they were taken.
+
+        Raises:
+            NothingMeasured: If none was taken.
+        """
+
+
+class CostModel(Described, Protocol):
+    """A model of quotes as released: an estimate and price quantiles."""
+
+    @property
+    def encoding(self) -> PartEncoding:
+        """Which attributes it reads, and in which column."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Probability levels of the price quantiles, ascending."""
+
+    @property
+    def currency_code(self) -> str:
+        """Currency of its prices; empty where the data named none."""
+
+    def prices(self, rows: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return estimate (n,) and price quantiles (n, levels) of rows (n, features)."""
+
+
 class Describing(Protocol):
     """Tells of the models it serves."""
 
-    def descriptions(self) -> list[ModelDescription]:
-        """Return what is served now, with why a newer release was refused."""
+    def descriptions(self) -> Sequence[ModelDescription | RefusedModel]:
+        """Return what is served now, and why a release was refused."""
 
 
 class ModelSource(Describing, Protocol[M_co]):
@@ -130,6 +262,17 @@ class ModelSource(Describing, Protocol[M_co]):
         Raises:
             NoModel: If nothing has been promoted yet.
         """
+
+
+class ReferenceReader(Protocol):
+    """Gives what the tables say of suppliers and parts."""
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation that is read; empty before the first."""
+
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        """Return one document, or None where there is none."""
 
 
 class Clock(Protocol):

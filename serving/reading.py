@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import enum
 import math
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from serving.domain.demand import MAX_HISTORY_DAYS
 from serving.domain.history import History
-from serving.domain.inventory_policy import (
-    EconomicOrderQuantityInputs,
-    EconomicOrderQuantityResult,
-    NewsvendorInputs,
-    NewsvendorResult,
-    ReorderPointInputs,
-    ReorderPointResult,
-    SafetyStockInputs,
-    SafetyStockResult,
-)
+from serving.domain.policies import FORMULAS
+from serving.domain.policy_parts import CHOSEN, PARTS
 from serving.domain.series import PlanDay
+from serving.domain.supply import Supply
 from serving.errors import InvalidField
 
 if TYPE_CHECKING:
-    import enum
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from serving.domain.inventory_policy import PolicyInputs, PolicyResult
-
     E = TypeVar("E", bound=enum.IntEnum)
+    V = TypeVar("V")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DAY_RULES: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -42,19 +35,13 @@ _DAY_RULES: dict[str, tuple[Callable[[float], bool], str]] = {
     "discount": (lambda value: 0 <= value <= 1, "must be from 0 to 1"),
 }
 
-# Formulas by the name of their field in request and response.
-FORMULA_INPUTS: dict[str, type[PolicyInputs]] = {
-    "economic_order_quantity": EconomicOrderQuantityInputs,
-    "safety_stock": SafetyStockInputs,
-    "reorder_point": ReorderPointInputs,
-    "newsvendor": NewsvendorInputs,
-}
-FORMULA_OF_RESULT: dict[type[PolicyResult], str] = {
-    EconomicOrderQuantityResult: "economic_order_quantity",
-    SafetyStockResult: "safety_stock",
-    ReorderPointResult: "reorder_point",
-    NewsvendorResult: "newsvendor",
-}
+# Formulas by the type of their result.
+FORMULA_OF_RESULT: dict[type[Any], str] = {one.result: name for name, one in FORMULAS.items()}
+
+
+# Fields of a reorder request that make up its supply.
+SUPPLY_FIELDS = tuple(part.name for part in dataclasses.fields(Supply))
+_DATES = ("due_date", "expiry_date")
 
 
 class SentDay(NamedTuple):
@@ -84,8 +71,65 @@ def check_one_formula(formulas: Sequence[str]) -> str:
         InvalidField: If none was, or more than one.
     """
     if len(formulas) != 1:
-        raise InvalidField("formula", f"must be exactly one of {', '.join(FORMULA_INPUTS)}")
+        raise InvalidField("formula", f"must be exactly one of {', '.join(FORMULAS)}")
     return formulas[0]
+
+
+def built(kind: type[V], said: Mapping[str, Any], at: str = "") -> V:
+    """Build a value of the domain from what a request says of it, values within it included.
+
+    Args:
+        kind: Type of the value.
+        said: Its fields by name, values within it as mappings.
+        at: Path of the value within the request, ending in a dot; empty for the request.
+
+    Returns:
+        The value.
+
+    Raises:
+        InvalidField: If a field breaks its rule; the path says which.
+    """
+    parts = PARTS.get(kind, {})
+    fields = {
+        name: _part(parts[name], value, f"{at}{name}") if name in parts else value
+        for name, value in said.items()
+    }
+    for part in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if part.name not in fields and part.default is dataclasses.MISSING:
+            raise InvalidField(f"{at}{part.name}", "is required")
+    try:
+        return kind(**fields)
+    except InvalidField as error:
+        raise InvalidField(f"{at}{error.field}", error.requirement) from None
+
+
+def supply_of(said: Mapping[str, Any]) -> Supply:
+    """Read what an order may draw on; texts that are dates become dates.
+
+    Raises:
+        InvalidField: If a field breaks its rule; the path says which.
+    """
+    dated = dict(said)
+    for name in ("receipts", "lots"):
+        dated[name] = tuple(
+            {
+                field: date_of(f"{name}[{index}].{field}", value) if field in _DATES else value
+                for field, value in one.items()
+                if value != "" or field == "due_date"
+            }
+            for index, one in enumerate(said.get(name, ()))
+        )
+    return built(Supply, dated)
+
+
+def _part(kind: type[Any], value: Any, at: str) -> Any:  # noqa: ANN401 - any value of the domain
+    if isinstance(value, tuple):
+        return tuple(_part(kind, one, f"{at}[{index}]") for index, one in enumerate(value))
+    if not issubclass(kind, enum.IntEnum):
+        return built(kind, value, f"{at}.")
+    if kind in CHOSEN and value == 0:
+        raise InvalidField(at, "is required")
+    return member_of(at, kind, value)
 
 
 def date_of(field: str, text: str) -> dt.date:
@@ -115,6 +159,45 @@ def member_of(field: str, kind: type[E], number: int) -> E:
     except ValueError:
         known = ", ".join(member.name for member in kind)
         raise InvalidField(field, f"must be one of {known}") from None
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Return each different text once, in order of appearance, and the place of each.
+
+    >>> distinct(["a", "b", "a"])
+    (['a', 'b'], [0, 1, 0])
+    """
+    places: dict[str, int] = {}
+    found = [places.setdefault(text, len(places)) for text in texts]
+    return list(places), found
+
+
+def required_member(kind: type[E], number: int, field: str) -> E:
+    """Read an enum that has no default.
+
+    Raises:
+        InvalidField: If it is absent (0), or the contract has no such number.
+    """
+    if not number:
+        raise InvalidField(field, "is required")
+    return member_of(field, kind, number)
+
+
+def column_of(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return a column as it was sent, or ones where none was."""
+    return values if values.size else np.ones(count)
+
+
+def controls_of(columns: Sequence[NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+    """Return columns side by side, shape (count, columns).
+
+    Raises:
+        InvalidField: If one has another length.
+    """
+    for index, column in enumerate(columns):
+        if len(column) != count:
+            raise InvalidField(f"controls[{index}].values", f"must have {count} values")
+    return np.column_stack(columns) if columns else np.empty((count, 0))
 
 
 def finite(field: str, value: float) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import signal
 from typing import TYPE_CHECKING, Any
 
 import bentoml
@@ -14,6 +16,7 @@ from serving.errors import ParlevelError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+    from types import FrameType
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -53,6 +56,12 @@ async def _live(service: Parlevel, receive: Receive, send: Send) -> None:
     except ParlevelError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
+    except Exception as error:
+        # The server takes an exception here for an application without a start-up, and would go
+        # on with half of the doors: a defect must end it.
+        _log.exception("the doors cannot be opened")
+        await send({"type": "lifespan.startup.failed", "message": repr(error)})
+        raise
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await service.close()
@@ -70,14 +79,34 @@ class Parlevel:
     def __init__(self) -> None:
         """Build the graph; nothing is read and no port is open yet."""
         self.doors = compose.build(settings.load())
+        self._retiring: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open both doors."""
         port = await self.doors.open()
+        self._retire_when_told_to_stop()
         _log.info("both doors are open, gRPC on port %d", port)
         # What is built by now lives as long as the process: full collections need not walk it.
         gc.collect()
         gc.freeze()
+
+    def _retire_when_told_to_stop(self) -> None:
+        """Let both doors say so as soon as the process is told to stop.
+
+        The HTTP server shuts its port first and waits for what is in flight there before it lets
+        us close: by then, who watches the health at the gRPC door must have gone elsewhere.
+        """
+        loop, stop = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+        def begin() -> None:
+            self._retiring = loop.create_task(self.doors.retire())
+
+        def told(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(begin)
+            if callable(stop):
+                stop(number, frame)
+
+        signal.signal(signal.SIGTERM, told)
 
     async def close(self) -> None:
         """Let requests in flight finish and close both doors."""

@@ -37,6 +37,7 @@ class Settings:
         registry_uri: MLflow tracking store; SQLite below home where absent.
         real_data: Folder of public data sets for tests; they skip where absent.
         log_level: Least level that is logged.
+        forecast_log_mib: Space the log of served forecasts may take, in MiB; 0 keeps none.
     """
 
     home: Path = Path(".parlevel")
@@ -53,6 +54,7 @@ class Settings:
     registry_uri: str | None = None
     real_data: Path | None = None
     log_level: str = "INFO"
+    forecast_log_mib: int = 1024
 
     def __post_init__(self) -> None:
         """Refuse values that no service could run with."""
@@ -79,6 +81,11 @@ class Settings:
     def releases(self) -> Path:
         """Folder of the releases; serving obeys ``<model>/current`` in it."""
         return self.home / "releases"
+
+    @property
+    def monitoring(self) -> Path:
+        """Folder of traffic windows, readings and alerts."""
+        return self.home / "monitoring"
 
     @property
     def tracking_uri(self) -> str:

@@ -21,9 +21,10 @@ _CARD = """# Demand forecast
 What it answers: the distribution of daily demand (or sales) per SKU and location, and of the sum of
 demand over a cover of lead time plus review period.
 
-How it was made: gradient-boosted quantiles (.1, .5, .9) and mean of demand over the series' scale,
-one model for all series with the horizon as a feature, and conformal factors by series scale,
-horizon and target, found on origins after the days the boosters were fitted on.
+How it was made: gradient-boosted quantiles (.05, .5, .95) and mean of demand over the series'
+scale, one model for all series with the horizon as a feature, and conformal factors by target,
+demand pattern, series scale and horizon, found on origins after the days the boosters were fitted
+on, with a margin between weeks.
 
 What to know before relying on it:
 

@@ -110,12 +110,8 @@ def oracle(head: Head, rows: Rows) -> NDArray[np.float64]:
 
 
 def edge_rows(calibration: Calibration, holdout: Rows) -> Rows:
-    """Return rows on each edge of each calibration group and beside it, of both targets."""
-    edges = {
-        "scale": _beside(calibration.scale_cuts),
-        "horizon": _beside(calibration.horizon_cuts),
-        "sales_target": np.array([0.0, 1.0], dtype=np.float32),
-    }
+    """Return rows on each edge of each calibration group and beside it, in every combination."""
+    edges = {feature: _beside(values) for feature, values in calibration.cuts}
     grid = np.stack(np.meshgrid(*edges.values(), indexing="ij"), axis=-1).reshape(-1, len(edges))
     rows = holdout[np.arange(len(grid)) % len(holdout)]
     rows[:, [COLUMN[name] for name in edges]] = grid

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from serving.errors import ParlevelError
 from serving.settings import load
+from training import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +42,63 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List, show, certify, promote and roll back models.",
     ),
     "forecast": ("training.commands.forecast:forecast", "Forecast every series of a folder."),
+    "should-cost": (
+        "training.commands.cost:should_cost",
+        "Judge every quote of a folder against should-cost.",
+    ),
+    "overrides": (
+        "training.commands.overrides:app",
+        "Measure what planners' overrides were worth.",
+    ),
     "reorder": ("training.commands.reorder:reorder", "Recommend orders for every series."),
+    "segments": (
+        "training.commands.segments:segments",
+        "Sort series into classes and segments.",
+    ),
+    "simulate": (
+        "training.commands.simulate:simulate",
+        "Simulate stock policies on past days.",
+    ),
+    "report": ("training.commands.report:app", "Write report pages of one HTML file each."),
+    "variance": (
+        "training.commands.cost_analysis:variance",
+        "Split cost against budget exactly, month by month.",
+    ),
+    "analytics": (
+        "training.commands.cost_analysis:analytics",
+        "Run a named query over the cost tables.",
+    ),
+    "suppliers": (
+        "training.commands.suppliers:app",
+        "Rank suppliers and predict lead times from purchase orders.",
+    ),
+    "anomalies": (
+        "training.commands.anomalies:anomalies",
+        "Score costs, demand and deliveries for anomalies.",
+    ),
+    "actuals": (
+        "training.commands.actuals:actuals",
+        "Hold sales that came true against the forecasts that were served.",
+    ),
+    "retrain": (
+        "training.commands.retrain:retrain",
+        "Say whether to train anew, and register a challenger; never promote.",
+    ),
+    "drift": ("training.commands.drift:app", "Check tables for drift; calibrate the check."),
+    "uplift": ("training.commands.uplift:uplift", "Score the effect of an action on every unit."),
+    "effect": (
+        "training.commands.effect:effect",
+        "Estimate and refute the average effect of an action.",
+    ),
     "home": ("training.commands.home:app", "Back up, restore and upgrade the home."),
     "serve": ("training.commands.serve:app", "Run, stop and inspect the service."),
 }
 # These read a home that is there; one of a newer version is refused before anything is done.
-OPENS_HOME = {"up", "features", "train", "backtest", "models", "forecast", "reorder", "serve"}
+OPENS_HOME = {
+    *("up", "features", "train", "backtest", "models"),
+    *("forecast", "reorder", "segments", "simulate", "report", "serve", "uplift"),
+    *("anomalies", "actuals", "retrain", "should-cost"),
+}
 
 
 class LazyGroup(TyperGroup):
@@ -93,6 +145,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         group.main(args=None if arguments is None else list(arguments), prog_name="parlevel")
     except ParlevelError as error:
-        console = Console(stderr=True)
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise SystemExit(2) from error
+        raise _ended(str(error)) from error
+    except Exception as error:
+        if not full_disk.is_full(error):
+            raise
+        raise _ended(full_disk.SENTENCE) from error
+
+
+def _ended(sentence: str) -> SystemExit:
+    """Print why the command ends, and return what ends it."""
+    console = Console(stderr=True)
+    console.print(f"[bold red]error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    return SystemExit(2)

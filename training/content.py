@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     import datetime as dt
 
 # The modules that decide what a forecast version is.
-_CODE = ("demand.py", "demand_rows.py", "graph.py")
+ROUTE_CODE = (
+    *("attribution.py", "route_scenes.py", "routed.py", "routing.py"),
+    *("seasons.py", "shapes.py", "tier_options.py", "totals.py"),
+)
+_CODE = ("conformal.py", "demand.py", "demand_rows.py", "graph.py", *ROUTE_CODE)
 
 
 @dataclass(frozen=True, slots=True)

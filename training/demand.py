@@ -11,11 +11,12 @@ import lightgbm as lgb
 import numpy as np
 
 from serving.domain.demand import QUANTILE_LEVELS
-from serving.domain.features import COLUMN, YEARLY
+from serving.domain.features import YEARLY
 from serving.domain.history import WEEK, demand_states
 from serving.errors import MissingInput
+from training.conformal import calibrate
 from training.demand_rows import Rows, Sampling, hidden_columns, sample_rows
-from training.graph import HALF, MIN_SPREAD, Calibration, Head, build_graph
+from training.graph import Calibration, Head, build_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,17 +30,16 @@ if TYPE_CHECKING:
 
 COVER_LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 OBJECTIVES: tuple[dict[str, object], ...] = (
-    {"objective": "quantile", "alpha": 0.1},
+    {"objective": "quantile", "alpha": 0.05},
     {"objective": "quantile", "alpha": 0.5},
-    {"objective": "quantile", "alpha": 0.9},
+    {"objective": "quantile", "alpha": 0.95},
     {"objective": "regression"},
 )
 CORES = 2
 MIN_DAYS = 28
 MAX_ORIGINS = 60
-HORIZON_CUTS = (3, 7, 14, 28, 56)
 MIN_WEEKS = 3  # weekly steps below which calibration origins stand closer
-MIN_GROUP = 200  # rows below which a calibration group is pooled over scales
+CALIBRATION_WEEKS = 8  # weekly origins where the history is long enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +114,8 @@ def train(panel: Panel, recipe: Recipe, progress: Progress) -> Training:
         origins,
         Sampling(horizon, last=days - 1, count=recipe.rows // 2, seed=recipe.seed + 1),
     )
-    calibrations = [
-        _calibrate(boosters, rows, levels)
-        for boosters, rows, levels in zip(
-            early_boosters, held, (QUANTILE_LEVELS, COVER_LEVELS), strict=True
-        )
-    ]
-    earlier = [
-        _calibrate(boosters, _before(rows, origins[-1]), levels)
-        for boosters, rows, levels in zip(
-            early_boosters, held, (QUANTILE_LEVELS, COVER_LEVELS), strict=True
-        )
-    ]
+    found = _calibrate(early_boosters, held)
+    earlier = _calibrate(early_boosters, tuple(_before(rows, origins[-1]) for rows in held))
     progress("rows of all days")
     rows = sample_rows(
         panel,
@@ -135,7 +125,7 @@ def train(panel: Panel, recipe: Recipe, progress: Progress) -> Training:
     )
     boosters = _fit_heads(rows, recipe, days, progress, "final")
     return Training(
-        final=_assemble(boosters, calibrations, horizon),
+        final=_assemble(boosters, found, horizon),
         holdout=_assemble(early_boosters, earlier, horizon),
         holdout_origin=origins[-1],
     )
@@ -155,10 +145,10 @@ def training_origins(days: int) -> list[int]:
 def calibration_origins(days: int, horizon: int) -> tuple[list[int], int]:
     """Return the origins calibration is scored at and the last day its boosters may see.
 
-    The days held out are the horizon and four weeks, at most a third of the history; origins are
+    The days held out are the horizon and eight weeks, at most a third of the history; origins are
     a week apart, or closer where that gives fewer than four, and leave at least a week to score.
     """
-    span = min(days // 3, horizon + 28)
+    span = min(days // 3, horizon + WEEK * CALIBRATION_WEEKS)
     first = days - 1 - span
     last = days - 1 - min(WEEK, span // 2)
     step = WEEK if (last - first) // WEEK >= MIN_WEEKS else max(1, (last - first) // 3)
@@ -210,7 +200,7 @@ def _parameters(recipe: Recipe) -> dict[str, object]:
         "learning_rate": recipe.learning_rate,
         "num_leaves": recipe.leaves,
         "min_data_in_leaf": 100,
-        "feature_fraction": 0.6,
+        "feature_fraction": 0.3,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "max_bin": 127,
@@ -222,80 +212,24 @@ def _parameters(recipe: Recipe) -> dict[str, object]:
     }
 
 
-def _calibrate(boosters: Sequence[lgb.Booster], rows: Rows, levels: Sequence[float]) -> Calibration:
-    """Find the conformal factors of a head on rows its boosters have not seen."""
-    low, middle, high = (np.asarray(booster.predict(rows.features)) for booster in boosters[:3])
-    scale_cuts = tuple(np.unique(np.quantile(rows.scale, (0.25, 0.5, 0.75))).tolist())
-    longest = int(rows.features[:, COLUMN["horizon"]].max())
-    horizon_cuts = tuple(float(cut) for cut in HORIZON_CUTS if cut < longest)
-    shape = (2, len(scale_cuts) + 1, len(horizon_cuts) + 1)
-    found = Calibration(tuple(levels), scale_cuts, horizon_cuts, np.zeros((*shape, len(levels))))
-    group = np.array(np.unravel_index(found.groups(rows.features), shape))
-    above = (rows.target - middle) / np.maximum(high - middle, MIN_SPREAD)
-    below = (rows.target - middle) / np.maximum(middle - low, MIN_SPREAD)
-    half = levels.index(HALF)  # the median is left as fitted: the point forecast is its own
-    for index in np.ndindex(shape):
-        members, factors = _group_of(group, index), found.factors[index]
-        for column, level in enumerate(levels):
-            if column != half:
-                side = above if column > half else below
-                factors[column] = conformal_quantile(side[members], level)
-        # Factors of the right sign that ascend with the level are what keeps quantiles in order.
-        factors[half + 1 :] = np.maximum.accumulate(np.maximum(factors[half + 1 :], 0.0))
-        factors[:half] = np.minimum.accumulate(np.minimum(factors[:half], 0.0)[::-1])[::-1]
-    return found
-
-
-def _group_of(group: NDArray[np.int64], index: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the rows of a group, of wider and wider groups where it is too small."""
-    members = np.ones(group.shape[1], dtype=bool)
-    for axes in ((0, 1, 2), (0, 2), (0,)):
-        within: NDArray[np.bool_] = (group[list(axes)] == np.array(index)[list(axes), None]).all(
-            axis=0
-        )
-        if within.sum() >= MIN_GROUP:
-            return within
-    return members
-
-
-def conformal_quantile(scores: NDArray[np.float64], level: float) -> float:
-    """Return the quantile of n scores that covers a new exchangeable one with at least `level`.
-
-    Below a half the mirror image is taken, so that both tails lean outward.
-
-    Args:
-        scores: Calibration scores, shape (n,).
-        level: Probability level.
-
-    Returns:
-        The ceil((n + 1) level)-th smallest score, at most the largest.
-
-    Source: Vovk, Gammerman, Shafer (2005), Algorithmic Learning in a Random World.
-
-    Example:
-        >>> conformal_quantile(np.arange(1.0, 10.0), 0.9)
-        9.0
-        >>> conformal_quantile(np.arange(1.0, 10.0), 0.1)
-        1.0
-    """
-    if level < HALF:
-        return -conformal_quantile(-scores, 1.0 - level)
-    count = scores.size
-    rank = min(count, int(np.ceil((count + 1) * level - 1e-9)))
-    return float(np.partition(scores, rank - 1)[rank - 1])
+def _calibrate(
+    heads: tuple[list[lgb.Booster], list[lgb.Booster]], held: Sequence[Rows]
+) -> list[Calibration]:
+    """Return the conformal factors of each head on rows of held-out weeks."""
+    levels = (QUANTILE_LEVELS, COVER_LEVELS)
+    return [
+        calibrate(boosters, rows, asked)
+        for boosters, rows, asked in zip(heads, held, levels, strict=True)
+    ]
 
 
 def _assemble(
     boosters: tuple[list[lgb.Booster], list[lgb.Booster]],
-    calibrations: Sequence[Calibration],
+    found: Sequence[Calibration],
     horizon: int,
 ) -> DemandFit:
-    heads = [
-        Head(
-            boosters=(four[0], four[1], four[2], four[3]),
-            calibration=calibration,
-            summed=summed,
-        )
-        for four, calibration, summed in zip(boosters, calibrations, (False, True), strict=True)
-    ]
+    heads = []
+    for four, calibration, summed in zip(boosters, found, (False, True), strict=True):
+        low, middle, high, mean = four
+        heads.append(Head((low, middle, high, mean), calibration, summed))
     return DemandFit(daily=heads[0], cover=heads[1], horizon=horizon)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from serving.domain.periods import period_of
 from training.features.calendars import Calendar, load_calendar
 from training.features.catalogue import Catalogue, load_catalogue
 from training.features.peers import Peers, PeerSums
@@ -119,8 +120,13 @@ class Panel:
         return self.folder.catalogue
 
     def day(self, origin: int) -> np.datetime64:
-        """Return the date of a day of the grid."""
-        return self.history.first_day + np.timedelta64(origin, "D")
+        """Return a day, or period, of the grid."""
+        return self.history.first_day + origin
+
+    def index(self, day: dt.date) -> int:
+        """Return the place on the grid of the period a day lies in."""
+        at = period_of(np.datetime64(day, "D"), self.folder.sales.frequency)
+        return int((at - self.history.first_day).astype(np.int64))
 
     def future(self, origin_day: np.datetime64) -> Floats:
         """Return what is planned after an origin, shape (n, WIDTHS["known_future"])."""
@@ -235,8 +241,8 @@ def open_folder(data_dir: Path, as_of: dt.date | None) -> Folder:
     """Read what panels of a folder share; see `load_panel`."""
     sales = open_sales(data_dir, as_of)
     catalogue = load_catalogue(data_dir, sold=sales.skus, selling=sales.locations)
-    calendar = load_calendar(data_dir, catalogue)
-    return Folder(sales, catalogue, calendar, load_plans(data_dir))
+    calendar = load_calendar(data_dir, catalogue, sales.frequency)
+    return Folder(sales, catalogue, calendar, load_plans(data_dir, sales.frequency))
 
 
 def _whole(folder: Folder) -> Panel:

@@ -31,7 +31,7 @@ from training.operations import open_home
 from training.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from mlflow import MlflowClient
@@ -44,6 +44,7 @@ WITHHELD = "withheld"  # manifest entry: why a version must not serve
 # What MLflow says where a model or an alias is not there.
 ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 SQLITE = "sqlite:///"
+_MOST_METRICS = 1_000  # MLflow takes in one call
 LOCK_SECONDS = 5.0  # another process is given to let go of the registry
 
 
@@ -181,6 +182,27 @@ class Registry:
         }
         self._shelf(candidate.name).write(version, files)
         return version
+
+    def record(
+        self,
+        experiment: str,
+        parameters: Mapping[str, Any],
+        steps: Sequence[Mapping[str, float]],
+    ) -> None:
+        """Log a run that has figures and no model.
+
+        Args:
+            experiment: Name of the experiment; made where it is new.
+            parameters: What was asked.
+            steps: Figures by name, one set a step.
+        """
+        with mlflow.start_run(experiment_id=self._experiment(experiment)):
+            mlflow.log_params(dict(parameters))
+            for step, figures in enumerate(steps):
+                named = list(figures.items())
+                for start in range(0, len(named), _MOST_METRICS):
+                    part = named[start : start + _MOST_METRICS]
+                    mlflow.log_metrics(dict(part), step=step)
 
     def versions(self, name: str) -> list[Version]:
         """Return the versions of a model, newest first; none where the name is new."""

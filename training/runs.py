@@ -12,21 +12,25 @@ from rich.table import Table
 
 from serving.domain.demand import QUANTILE_LEVELS
 from serving.domain.features import FEATURES, feature_set_hash
-from serving.domain.model import Certificate
+from serving.domain.periods import last_day
 from serving.errors import ReleaseRefused
-from training.backtest.graphs import PastFit, certified_rows
+from training.backtest.graphs import certified_rows
 from training.backtest.scoring import score
+from training.baseline import accuracy_bands, keep_bands, keep_baseline
 from training.card import accuracy_plot, importance_plot, model_card
 from training.certificate import certify
-from training.demand import COVER_LEVELS, DemandFit, train
+from training.demand import COVER_LEVELS, train
 from training.panel import load_panel
 from training.registry import Candidate, Registry
+from training.routed import as_of_fit, routed
+from training.sampled import load_training_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from serving.settings import Settings
     from training.content import ForecastRun
+    from training.demand import Training
     from training.panel import Panel
 
 FORECAST = "forecast"
@@ -42,7 +46,7 @@ SHOWN = (
     "wmape/total/all",
     "service_95/cover/full_stock",
 )
-STEPS = 25  # steps a run tells of, for the progress bar
+STEPS = 26  # steps a run tells of, for the progress bar
 # What hold-out metrics are measured on; `parlevel backtest` scores everything.
 SCORED_SERIES, SCORED_DAYS = 2_000, 28
 
@@ -88,23 +92,25 @@ def train_forecast(settings: Settings, run: ForecastRun, tell: Callable[[str], N
     known = None if run.force else registry.find(FORECAST, tags)
     if known is not None:
         return RunResult(known, skipped=True, metrics={})
-    panel = load_panel(run.data, as_of=run.as_of)
+    panel = load_training_panel(run.data, as_of=run.as_of)
     training = train(panel, run.recipe, tell)
+    tell("routes")
+    graph, held = routed(panel, training)
     tell("hold-out metrics")
-    metrics = _holdout_metrics(_scored_panel(run, panel), training.holdout, training.holdout_origin)
+    metrics = _holdout_metrics(_scored_panel(run, panel), training, held)
     tell("export and certificate")
-    graph = training.final.graph()
     certificate = certify(graph, training.final, certified_rows(panel, training.final.horizon))
     if not certificate["passed"]:
         failed = [check["name"] for check in certificate["checks"] if not check["passed"]]
         raise ReleaseRefused(FORECAST, f"its graph differs from its model on {', '.join(failed)}")
     tell("registration")
-    data_end = panel.history.last_day.astype(object)
+    data_end = last_day(panel.history.last_day).astype(object)
     facts = {
         "quantile_levels": list(QUANTILE_LEVELS),
         "cover_quantile_levels": list(COVER_LEVELS),
         "max_horizon": training.final.horizon,
         "max_cover": training.final.horizon,
+        "frequency": panel.folder.sales.frequency.name.lower(),
         "data_end": data_end.isoformat(),
         "metrics": {name: metrics[name] for name in SHOWN if name in metrics},
     }
@@ -130,20 +136,18 @@ def train_forecast(settings: Settings, run: ForecastRun, tell: Callable[[str], N
                 artifacts=artifacts,
             )
         )
+    release = settings.releases / FORECAST / version
+    keep_baseline(release, panel, training.final)
+    past = as_of_fit(panel, training.holdout, held, training.holdout_origin)
+    keep_bands(release, accuracy_bands(panel, past.open(), training.holdout_origin))
     return RunResult(version, skipped=False, metrics=metrics)
 
 
-def _holdout_metrics(panel: Panel, fit: DemandFit, origin: int) -> dict[str, float]:
+def _holdout_metrics(panel: Panel, training: Training, graph: bytes) -> dict[str, float]:
     """Score the hold-out model, as exported and through the serving code, after its origin."""
+    fit, origin = training.holdout, training.holdout_origin
     horizon = min(fit.horizon, SCORED_DAYS, panel.history.days - 1 - origin)
-    past = PastFit(
-        graph=fit.graph(),
-        origin=panel.day(origin).astype(object),
-        quantile_levels=QUANTILE_LEVELS,
-        cover_quantile_levels=COVER_LEVELS,
-        horizon=fit.horizon,
-        certificate=Certificate(0, 0, 0.0, passed=False),
-    )
+    past = as_of_fit(panel, fit, graph, origin)
     scored = score(panel, past.open(), origin, horizon)
     return {name: value for name, value in scored.items() if np.isfinite(value)}
 

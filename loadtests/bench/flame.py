@@ -1,23 +1,25 @@
-"""Where a server's time goes under load: sampled stacks, collapsed, one file a path.
+"""Where a server's time goes under load: sampled stacks and a flame graph of each path.
 
-    python -m loadtests.bench.flame --server asyncio --door grpc
+    python -m loadtests.bench.flame --door grpc --series 1
 
-The file is what flame graph viewers read (speedscope, flamegraph.pl). Needs py-spy.
+Stacks go to .build/load, and so do flame graphs; those that are small are kept beside the results
+of the day. Needs py-spy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
+import itertools
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from loadtests.bench.__main__ import SCRATCH, WRONG_USE
+from loadtests.bench.__main__ import LOADTESTS, SCRATCH, WRONG_USE
 from loadtests.bench.cases import DOORS, OURS, SIZES, Case
 from loadtests.bench.processes import BIN, Cores, Fleet
 from loadtests.bench.rounds import Bench
@@ -27,10 +29,15 @@ from serving import settings as configuration
 from serving.errors import NotReady, ParlevelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from loadtests.bench.processes import Server
+
 FOLDER = SCRATCH.with_name("load")
+RESULTS = LOADTESTS / "results"
+SMALL_BYTES = 300_000
+PATHS = (1, 256)  # series a call
 RATE = 500  # samples a second
 SHOWN = 25
 # Threads that wait: py-spy takes some of them for running.
@@ -59,7 +66,7 @@ def shares(stacks: Iterable[str]) -> list[tuple[str, float, float]]:
 
 
 def sample(pid: int, seconds: int, path: Path) -> subprocess.Popen[bytes]:
-    """Begin to sample a process into a file.
+    """Begin to sample a process into a file, as stacks (.txt) or as a flame graph (.svg).
 
     Raises:
         NotReady: If py-spy is not installed.
@@ -68,7 +75,8 @@ def sample(pid: int, seconds: int, path: Path) -> subprocess.Popen[bytes]:
     if not command.exists():
         raise NotReady(f"py-spy is needed: {sys.executable} -m pip install py-spy")
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = f"record --format raw --function --rate {RATE} --duration {seconds}".split()
+    form = "flamegraph" if path.suffix == ".svg" else "raw"
+    options = f"record --format {form} --function --rate {RATE} --duration {seconds}".split()
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         [str(command), *options, "--pid", str(pid), "--output", str(path)],
         stdout=subprocess.DEVNULL,
@@ -78,40 +86,66 @@ def sample(pid: int, seconds: int, path: Path) -> subprocess.Popen[bytes]:
 
 def main() -> None:
     """Run the command line; a wrong use exits with 2."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.bench.flame")
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench.flame", description=__doc__)
     parser.add_argument("--server", choices=KINDS, default=KINDS[0], help="kind of gRPC server")
-    parser.add_argument("--door", choices=DOORS, default=DOORS[0])
-    parser.add_argument("--series", type=int, choices=SIZES, default=1, help="series a call")
+    parser.add_argument("--door", choices=DOORS, help="this door; both where absent")
+    parser.add_argument("--series", type=int, choices=SIZES, help="series a call; 1 and 256")
     parser.add_argument("--seconds", type=int, default=5)
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     try:
-        text = _run(arguments)
+        for text in _run(arguments):
+            console.print(text, markup=False)
     except ParlevelError as error:
         console.print(f"error: {error}", markup=False)
         raise SystemExit(WRONG_USE) from error
-    console.print(text, markup=False)
 
 
-def _run(arguments: argparse.Namespace) -> str:
+def _run(arguments: argparse.Namespace) -> Iterator[str]:
+    """Draw each path that is asked for, and yield what is to be said of it."""
     cores = Cores.of_this_machine()
     home = make_home(configuration.load().home, SCRATCH)
+    doors = (arguments.door,) if arguments.door else DOORS
+    sizes = (arguments.series,) if arguments.series else PATHS
     fleet = Fleet(cores, home, SCRATCH)
-    path = FOLDER / f"{arguments.server}-{arguments.door}-{arguments.series}.txt"
     try:
         server = fleet.start_ours(arguments.server)
-        bench = Bench(fleet, home, cores, [arguments.series])
-        case = Case(server.name, arguments.door, arguments.series, SIZES[arguments.series][-1])
-        sampler = sample(server.process.pid, arguments.seconds, path)
-        tally = asyncio.run(bench.load(case, arguments.seconds))
-        sampler.wait()
+        bench = Bench(fleet, home, cores, sizes)
+        for door, series in itertools.product(doors, sizes):
+            case = Case(server.name, door, series, SIZES[series][1])
+            name = f"{arguments.server}-{door}-{series}"
+            yield _sampled(bench, server, case, FOLDER / name, arguments.seconds)
     finally:
         fleet.stop()
-    lines = path.read_text(encoding="utf-8").splitlines()
+
+
+def _sampled(bench: Bench, server: Server, case: Case, path: Path, seconds: int) -> str:
+    """Sample a path once for its stacks and once for its picture."""
+    stacks, picture = path.with_suffix(".txt"), path.with_suffix(".svg")
+    for file in (stacks, picture):
+        sampler = sample(server.process.pid, seconds, file)
+        tally = asyncio.run(bench.load(case, seconds))
+        sampler.wait()
+    lines = stacks.read_text(encoding="utf-8").splitlines()
     rows = sorted(shares(lines), key=lambda row: -row[1])[:SHOWN]
     shown = [(name, own * 100, whole * 100) for name, own, whole in rows]
-    head = f"{tally.answered} calls, {case.concurrency} in flight; stacks: {path}\n\n"
-    return head + table(("function", "own %", "whole %"), shown)
+    head = f"{case.series} series a call at the {case.door} door, {case.concurrency} in flight: "
+    return (
+        f"{head}{tally.answered} calls\nstacks: {stacks}\nflame graph: {_kept(picture)}\n\n"
+        + table(("function", "own %", "whole %"), shown)
+    )
+
+
+def _kept(picture: Path) -> Path:
+    """Keep a small picture beside the results of its day; a large one stays where it is."""
+    if picture.stat().st_size > SMALL_BYTES:
+        return picture
+    folder = RESULTS / f"{dt.datetime.now(dt.UTC).date()}-flames"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / picture.name
+    drawn = picture.read_text(encoding="utf-8")  # its title is the command, folders and all
+    kept.write_text(drawn.replace(f"{BIN}/", "").replace(f"{FOLDER}/", ""), encoding="utf-8")
+    return kept
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from loadtests.stored_keys import database_of
 from serving.adapters.features import PackedFeatures
 from serving.domain.features import FUTURE, WIDTHS
 from serving.errors import NoFeatures
-from training.features.packing import joined, new_generation
+from training.features.packing import features_writer, joined, new_generation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,9 @@ def make_home(source: Path, folder: Path, count: int = COUNT) -> BenchHome:
         if not (home / "releases").exists():
             for older in folder.glob(f"*-{count}"):
                 shutil.rmtree(older)
-            with new_generation(home / "features" / "online", generation) as writer:
+            with new_generation(
+                home / "features" / "online", generation, features_writer
+            ) as writer:
                 _fill(writer, read, snapshot, keys)
             (home / "releases").symlink_to((source / "releases").resolve())
     return BenchHome(home, dt.date.fromisoformat(snapshot.meta["last_day"]), keys)

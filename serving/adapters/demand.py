@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serving.domain import attribution, totals
+from serving.domain.attribution import KEY as BOXES
 from serving.domain.features import COLUMN, FEATURES, feature_set_hash
-from serving.domain.routes import KEY as ROUTES
-from serving.domain.routes import decode
+from serving.domain.periods import Frequency
+from serving.domain.route_text import KEY as ROUTES
+from serving.domain.route_text import decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +36,8 @@ class OnnxDemandModel:
         self._description = description
         said = session.get_modelmeta().custom_metadata_map
         self._routes = decode(said[ROUTES]) if ROUTES in said else None
+        self._boxes = attribution.decode(said[BOXES]) if BOXES in said else None
+        self._totals = totals.decode(said[totals.KEY]) if totals.KEY in said else None
 
     @property
     def description(self) -> ModelDescription:
@@ -43,6 +48,16 @@ class OnnxDemandModel:
     def routes(self) -> Routes | None:
         """Who answers for which series; None where the graph answers for all."""
         return self._routes
+
+    @property
+    def boxes(self) -> attribution.Boxes | None:
+        """The leaves behind its mean, for attribution; None where the release carries none."""
+        return self._boxes
+
+    @property
+    def totals(self) -> totals.TotalShapes | None:
+        """How totals over series spread; None where the release does not say."""
+        return self._totals
 
     def daily(self, rows: Floats) -> tuple[Floats, Floats]:
         """Return mean (n,) and trained quantiles (n, levels) of daily rows (n, features)."""
@@ -74,6 +89,7 @@ def open_demand(opened: Opened) -> OnnxDemandModel:
         cover_quantile_levels=tuple(opened.fact("cover_quantile_levels")),
         max_horizon=int(opened.fact("max_horizon")),
         max_cover=int(opened.fact("max_cover")),
+        frequency=Frequency[str(opened.manifest.get("frequency", "day")).upper()],
     )
     model = OnnxDemandModel(opened.session, description)
     _warm(opened, model)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.features import WIDTHS, feature_set_hash
+from serving.domain.overrides import Override
 from serving.errors import BrokenRecord, NoFeatures, ReleaseRefused
 from serving.ports import StockInputs, StoredRecord
 
@@ -115,6 +116,7 @@ class PackedSnapshot:
             if made_for != feature_set_hash():
                 raise self._refused(f"it is of feature set {made_for}, not {feature_set_hash()}")
             self._held = {view: self._all(view) for view in _HELD}
+            self._overrides = self._all_overrides()
         except sqlite3.DatabaseError as error:
             raise self._refused(f"its file cannot be read ({error})") from error
 
@@ -182,6 +184,18 @@ class PackedSnapshot:
         values = np.frombuffer(record, dtype="<f8").tolist()
         known = zip(STOCK_FIELDS, values, strict=True)
         return StockInputs(**{field: value for field, value in known if value == value})  # noqa: PLR0124  NaN is the value unlike itself
+
+    def overrides(self, sku: str, location: str) -> tuple[Override, ...]:
+        """Return what planners say of days of one series."""
+        return self._overrides.get(SEPARATOR.join((sku, location)), ())
+
+    def _all_overrides(self) -> dict[str, tuple[Override, ...]]:
+        """Read every override: people write few of them."""
+        there = "SELECT name FROM sqlite_master WHERE name = 'overrides'"
+        if not self._database.execute(there).fetchall():  # a generation older than the table
+            return {}
+        rows = self._database.execute("SELECT key, record FROM overrides")
+        return {key: tuple(Override(**one) for one in json.loads(said)) for key, said in rows}
 
     def _all(self, view: str) -> dict[str, StoredRecord]:
         rows = self._database.execute(f"SELECT key, record FROM {view}")  # noqa: S608  a name of ours

@@ -14,11 +14,17 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 
+from serving.domain.model import RefusedModel
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.registry import Collector
 
     from serving.domain.model import ModelDescription
     from serving.gate import Call, Gate
+
+    Descriptions = Callable[[], Iterable[ModelDescription | RefusedModel]]
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -84,9 +90,13 @@ class Metrics:
         """Show the requests in flight at a door."""
         self._in_flight.labels(gate.door).set_function(lambda: gate.in_flight)
 
-    def watch_models(self, descriptions: Callable[[], list[ModelDescription]]) -> None:
-        """Show which models answer, read anew for each page."""
+    def watch_models(self, descriptions: Descriptions) -> None:
+        """Show which models answer or were refused, read anew for each page."""
         self._registry.register(_ModelInfo(descriptions))
+
+    def watch(self, collector: Collector) -> None:
+        """Show what a collector yields, read anew for each page."""
+        self._registry.register(collector)
 
     def page(self) -> bytes:
         """Return the page Prometheus reads."""
@@ -94,7 +104,7 @@ class Metrics:
 
 
 class _ModelInfo:
-    def __init__(self, descriptions: Callable[[], list[ModelDescription]]) -> None:
+    def __init__(self, descriptions: Descriptions) -> None:
         self._descriptions = descriptions
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -102,12 +112,15 @@ class _ModelInfo:
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield one sample a model that answers."""
+        """Yield one sample a model."""
         family = GaugeMetricFamily(
             "parlevel_model_info",
-            "Models that answer; the value is always 1.",
+            "Models: 1 where a version answers, 0 where its first release was refused.",
             labels=("name", "version", "digest", "refused_reason"),
         )
         for one in self._descriptions():
-            family.add_metric((one.name, one.version, one.digest, one.refused_reason), 1.0)
+            if isinstance(one, RefusedModel):
+                family.add_metric((one.name, "", "", one.refused_reason), 0.0)
+            else:
+                family.add_metric((one.name, one.version, one.digest, one.refused_reason), 1.0)
         yield family

@@ -6,10 +6,19 @@ import os
 
 os.putenv("ORT_DISABLE_TELEMETRY", "true")  # read at import; its own switch comes too late
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as _failures
 
 from serving.errors import ReleaseRefused
 
 Session = ort.InferenceSession
+# What a run of an opened graph may fail with; onnxruntime gives them no base class of their own.
+RUN_FAILURES: tuple[type[Exception], ...] = (
+    _failures.EPFail,
+    _failures.Fail,
+    _failures.InvalidArgument,
+    _failures.NotImplemented,
+    _failures.RuntimeException,
+)
 
 
 def open_session(graph: bytes) -> ort.InferenceSession:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.adapters.anomaly import open_anomaly
+from serving.adapters.cost_model import COST, open_cost
 from serving.adapters.demand import open_demand
 from serving.adapters.releases import open_release
+from serving.adapters.uplift import open_uplift
 from serving.errors import ReleaseRefused
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from serving.ports import Described
 
 OPENERS: dict[str, Opener[Described]] = {
+    "anomaly": open_anomaly,
+    COST: open_cost,
+    "uplift": open_uplift,
     "forecast": open_demand,
 }
 

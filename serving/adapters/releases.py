@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from serving.adapters.onnx import open_session, signature
-from serving.domain.model import Certificate, ModelDescription
+from serving.adapters.onnx import RUN_FAILURES, open_session, signature
+from serving.domain.model import Certificate, ModelDescription, RefusedModel
 from serving.errors import NoModel, ReleaseRefused
 from serving.ports import Described
 
@@ -71,14 +71,17 @@ class Releases(Generic[M]):
         """
         model = self._model
         if model is None:
-            raise NoModel(self._name, f"parlevel train {self._name}")
+            raise NoModel(self._name, f"parlevel train {self._name}", refused=self._refused)
         return model
 
-    def descriptions(self) -> list[ModelDescription]:
-        """Return what is served now, with why a newer release was refused."""
+    def descriptions(self) -> list[ModelDescription | RefusedModel]:
+        """Return what is served now, with why a newer release was refused.
+
+        Where nothing serves because the first release was refused, its reason alone is returned.
+        """
         model = self._model
         if model is None:
-            return []
+            return [RefusedModel(self._name, self._refused)] if self._refused else []
         return [replace(model.description, refused_reason=self._refused)]
 
     def refresh(self) -> bool:
@@ -211,6 +214,8 @@ def open_release(folder: Path, opener: Opener[M]) -> M:
         raise ReleaseRefused(release, f"its graph does not read {len(features)} features")
     try:
         return opener(Opened(release, session, manifest, _summary(certificate)))
+    except RUN_FAILURES as error:
+        raise ReleaseRefused(release, f"a first run failed: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReleaseRefused(release, f"its manifest or certificate says {error!r}") from error
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from serving.domain.history import MAX_HORIZON, History
+from serving.domain.periods import Frequency
 from serving.domain.series import LocationAttributes, PlanDay, ProductAttributes, check_key
 from serving.errors import InvalidField, TooLarge
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serving.domain.routes import Answered
     from serving.domain.series import Provenance, RowStatus
 
     Floats = NDArray[np.float64]
@@ -156,6 +158,10 @@ class Forecast:
         quantiles: Units a day, shape (horizon, levels), never negative, never crossing.
         plan_sources: Where each day's plan came from, shape (horizon,).
         provenance: Where the answer came from.
+        answered: Who answered, and why.
+        frequency: Length of the periods that days stand for.
+        model_mean: What the model expected where overrides hold, shape (horizon,); None where none
+            does.
     """
 
     query: ForecastQuery
@@ -165,6 +171,9 @@ class Forecast:
     quantiles: Floats
     plan_sources: tuple[PlanSource, ...]
     provenance: Provenance
+    answered: Answered
+    frequency: Frequency = Frequency.DAY
+    model_mean: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +241,9 @@ class ForecastBatch:
         mean: Expected units a day, shape (rows, horizon).
         quantiles: Units a day, shape (rows, horizon, levels).
         provenance: Where the answers came from.
+        answered: Who answered each valued row, and why.
+        frequency: Length of the periods that days stand for.
+        model_mean: What the model expected, shape (rows, horizon); None where no override holds.
     """
 
     query: BatchForecastQuery
@@ -241,6 +253,9 @@ class ForecastBatch:
     mean: Floats
     quantiles: Floats
     provenance: Provenance
+    answered: tuple[Answered, ...]
+    frequency: Frequency = Frequency.DAY
+    model_mean: Floats | None = None
 
 
 def interpolate_levels(trained: Sequence[float], values: Floats, levels: Sequence[float]) -> Floats:
@@ -286,12 +301,14 @@ class CoverQuery:
         location: Location that sells it.
         cover_days: Days the sum runs over.
         plan: Decisions for days of the cover, each day once.
+        others: Further days whose sums are wanted beside.
     """
 
     sku: str
     location: str
     cover_days: int
     plan: tuple[PlanDay, ...] = ()
+    others: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse malformed keys and a plan that names a day twice."""
@@ -314,6 +331,8 @@ class CoverBatch:
         daily_mean: Expected units a day over the cover, shape (rows,).
         daily_std: Standard deviation of a day's forecast error in units, shape (rows,).
         provenance: Where the answers came from.
+        others: Units over the other covers asked for, shape (rows, others, levels).
+        other_means: Expected units over them, shape (rows, others).
     """
 
     statuses: tuple[RowStatus, ...]
@@ -325,6 +344,8 @@ class CoverBatch:
     daily_mean: Floats
     daily_std: Floats
     provenance: Provenance
+    others: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+    other_means: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +361,8 @@ class Cover:
         daily_mean: Expected units a day over the cover.
         daily_std: Standard deviation of a day's forecast error in units.
         provenance: Where the answer came from.
+        others: Units over the other covers asked for, shape (others, levels).
+        other_means: Expected units over them, shape (others,).
     """
 
     origin: dt.date
@@ -350,6 +373,8 @@ class Cover:
     daily_mean: float
     daily_std: float
     provenance: Provenance
+    others: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    other_means: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def distribution_std(levels: Sequence[float], quantiles: Floats, mean: Floats) -> Floats:

@@ -45,6 +45,8 @@ PRODUCT_FIELDS: tuple[tuple[str, int], ...] = (
     ("minimum_order_quantity", 1),
     ("pack_size", 1),
     *((f"category_{name}", width) for name, width in _PEER_FIELDS),
+    # The product's own mean series over all locations.
+    *((f"product_{name}", width) for name, width in _PEER_FIELDS),
     # The state of the category's mean series: it stands in for a product without history.
     ("category_state", STATE_WIDTH),
 )
@@ -77,7 +79,7 @@ _DATE_COLUMNS = (
 )
 _PEERS = tuple(
     f"{peer}_{name}"
-    for peer in ("category", "location")
+    for peer in ("category", "product", "location")
     for name in ("level", "fast", "slow", "available")
 )
 FEATURES: tuple[str, ...] = (
@@ -97,6 +99,7 @@ FEATURES: tuple[str, ...] = (
     "same_weekday_mean",
     "weekday_factor",
     "category_weekday_factor",
+    "product_weekday_factor",
     "location_weekday_factor",
     "season_month",
     "price_ratio",
@@ -137,6 +140,7 @@ _LOCATION = _PRODUCT + _PRODUCT_WIDTH
 _SERIES_WIDTH = _LOCATION + WIDTHS["location"]
 _LEVELS = (
     _PRODUCT + PRODUCT["category_level"].start,
+    _PRODUCT + PRODUCT["product_level"].start,
     _LOCATION + LOCATION["location_level"].start,
 )
 _C_DATES = slice(COLUMN[_DATE_COLUMNS[0]], COLUMN[_DATE_COLUMNS[-1]] + 1)
@@ -153,7 +157,11 @@ def _sources() -> NDArray[np.intp]:
         sources[:, COLUMN[name]] = _SCALED + STATE[name].start
     for name in PLAIN:
         sources[:, COLUMN[name]] = _STATE + STATE[name].start
-    for peer, begin, layout in (("category", _PRODUCT, PRODUCT), ("location", _LOCATION, LOCATION)):
+    for peer, begin, layout in (
+        ("category", _PRODUCT, PRODUCT),
+        ("product", _PRODUCT, PRODUCT),
+        ("location", _LOCATION, LOCATION),
+    ):
         for name in ("level", "fast", "slow", "available"):
             column = COLUMN[f"{peer}_{name}"]
             sources[:, column] = begin + layout[f"{peer}_{name}"].start
@@ -194,7 +202,7 @@ class SeriesRecords:
     """The four packed records of n series that share one origin.
 
     Attributes:
-        origin: The last known day.
+        origin: The last known day or period; its unit says which.
         state: Demand states, shape (n, WIDTHS["demand_state"]).
         product: Product records, shape (n, WIDTHS["product"]).
         location: Location records, shape (n, WIDTHS["location"]).
@@ -210,7 +218,7 @@ class SeriesRecords:
 
 def date_columns(origin: np.datetime64, horizon: int) -> Floats:
     """Return the columns that follow from the date alone, shape (horizon, 8)."""
-    days = origin.astype("datetime64[D]") + np.arange(1, horizon + 1)
+    days = (origin + np.arange(1, horizon + 1)).astype("datetime64[D]")
     weekday = (days.astype(np.int64) + 3) % WEEK  # Monday is 0
     month = days.astype("datetime64[M]")
     in_year = (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
@@ -311,22 +319,27 @@ def _put_plan(rows: Floats, records: SeriesRecords) -> None:
         rows[:, :, COLUMN[f"{name}_change"]] = plan[:, index] - state[:, STATE[f"{name}_level"]]
 
 
-def cover_rows(daily: Floats, covers: NDArray[np.int64]) -> Floats:
+def cover_rows(
+    daily: Floats, covers: NDArray[np.int64], series: NDArray[np.intp] | None = None
+) -> Floats:
     """Build the feature rows of the sum over each cover: the mean of its days' rows.
 
     Args:
         daily: Rows of `daily_rows`, shape (n, horizon, features), horizon at least max(covers).
-        covers: Days from the origin each sum runs over, shape (n,), each 1 to horizon.
+        covers: Days from the origin each sum runs over, shape (m,), each 1 to horizon.
+        series: Which of the n series each cover is of, shape (m,); one a series where None.
 
     Returns:
-        Rows of shape (n, features), float32, with the cover in column ``horizon``.
+        Rows of shape (m, features), float32, with the cover in column ``horizon``.
     """
-    out = np.empty((daily.shape[0], daily.shape[2]), dtype=np.float32)
+    of = np.arange(daily.shape[0]) if series is None else series
+    out = np.empty((covers.size, daily.shape[2]), dtype=np.float32)
     total = np.zeros((daily.shape[0], daily.shape[2]), dtype=np.float32)
     for day in range(int(covers.max(initial=0))):  # day by day: the same bits in any batch
         total = total + daily[:, day]
-        ends = covers == day + 1
-        out[ends] = total[ends] / np.float32(day + 1)
+        ends = np.flatnonzero(covers == day + 1)
+        if ends.size:
+            out[ends] = total[of[ends]] / np.float32(day + 1)
     out[:, COLUMN["horizon"]] = covers
-    out[:, COLUMN["scale"]] = daily[:, 0, COLUMN["scale"]]
+    out[:, COLUMN["scale"]] = daily[of, 0, COLUMN["scale"]]
     return out

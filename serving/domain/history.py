@@ -81,7 +81,7 @@ class History:
     """Past days of n series on one grid of consecutive days.
 
     Attributes:
-        first_day: The first day of the grid.
+        first_day: The first day of the grid, or its first period: its unit says which.
         quantity: Units sold, shape (days, series); NaN where the day was not recorded.
         available: Share of opening hours in stock, 0..1, shape (days, series).
         price: Selling price, shape (days, series); NaN where unknown.
@@ -118,13 +118,13 @@ class History:
     @property
     def last_day(self) -> np.datetime64:
         """The last day of the grid."""
-        return self.first_day + np.timedelta64(self.days - 1, "D")
+        return self.first_day + (self.days - 1)
 
     def between(self, start: int, stop: int) -> History:
         """Return the days from index start up to, not including, index stop."""
         cut = slice(start, stop)
         return History(
-            first_day=self.first_day + np.timedelta64(start, "D"),
+            first_day=self.first_day + start,
             quantity=self.quantity[cut],
             available=self.available[cut],
             price=self.price[cut],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ class EconomicOrderQuantityInputs:
     def __post_init__(self) -> None:
         """Refuse what is not above 0: the quantity would be 0 or without bound."""
         for name in ("annual_demand", "ordering_cost", "holding_cost"):
-            check_positive(f"economic_order_quantity.{name}", getattr(self, name))
+            check_positive(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class EconomicOrderQuantityResult:
 
     def __post_init__(self) -> None:
         """Refuse figures that overflowed."""
-        _check_finite("economic_order_quantity", self)
+        check_finite("economic_order_quantity", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +96,12 @@ class SafetyStockInputs:
             "review_days",
             "lead_time_std_days",
         ):
-            check_not_negative(f"safety_stock.{name}", getattr(self, name))
+            check_not_negative(name, getattr(self, name))
         if not 0 < self.service_level < 1:
-            raise InvalidField("safety_stock.service_level", "must be above 0 and below 1")
+            raise InvalidField("service_level", "must be above 0 and below 1")
         uncertain = self.lead_time_std_days > 0 and self.method is SafetyStockMethod.STANDARD
         if uncertain and self.mean_demand == 0:
-            raise InvalidField(
-                "safety_stock.mean_demand", "must be above 0 where lead_time_std_days is above 0"
-            )
+            raise InvalidField("mean_demand", "must be above 0 where lead_time_std_days is above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ class SafetyStockResult:
 
     def __post_init__(self) -> None:
         """Refuse figures that overflowed."""
-        _check_finite("safety_stock", self)
+        check_finite("safety_stock", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +142,9 @@ class ReorderPointInputs:
     def __post_init__(self) -> None:
         """Refuse negative figures."""
         for name in ("annual_demand", "lead_time_days", "review_days", "safety_stock"):
-            check_not_negative(f"reorder_point.{name}", getattr(self, name))
+            check_not_negative(name, getattr(self, name))
         if self.order_quantity is not None:
-            check_not_negative("reorder_point.order_quantity", self.order_quantity)
+            check_not_negative("order_quantity", self.order_quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ class ReorderPointResult:
 
     def __post_init__(self) -> None:
         """Refuse figures that overflowed."""
-        _check_finite("reorder_point", self)
+        check_finite("reorder_point", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +191,11 @@ class NewsvendorInputs:
     def __post_init__(self) -> None:
         """Refuse negative figures and costs that leave the quantity without bound."""
         for name in ("underage_cost", "overage_cost", "mean_demand", "demand_std"):
-            check_not_negative(f"newsvendor.{name}", getattr(self, name))
+            check_not_negative(name, getattr(self, name))
         if self.overage_cost == 0 and self.underage_cost == 0:
-            raise InvalidField(
-                "newsvendor.overage_cost", "must be above 0 where underage_cost is 0"
-            )
+            raise InvalidField("overage_cost", "must be above 0 where underage_cost is 0")
         if self.overage_cost == 0 and self.demand_std > 0:
-            raise InvalidField("newsvendor.overage_cost", "must be above 0 where demand_std is")
+            raise InvalidField("overage_cost", "must be above 0 where demand_std is")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,15 +218,7 @@ class NewsvendorResult:
 
     def __post_init__(self) -> None:
         """Refuse figures that overflowed."""
-        _check_finite("newsvendor", self)
-
-
-PolicyInputs = (
-    EconomicOrderQuantityInputs | SafetyStockInputs | ReorderPointInputs | NewsvendorInputs
-)
-PolicyResult = (
-    EconomicOrderQuantityResult | SafetyStockResult | ReorderPointResult | NewsvendorResult
-)
+        check_finite("newsvendor", self)
 
 
 def check_positive(field: str, value: float) -> None:
@@ -262,11 +249,17 @@ def check_not_negative(field: str, value: float) -> None:
         raise InvalidField(field, f"must be a finite number, 0 or more, at most {LARGEST:g}")
 
 
-def _check_finite(formula: str, result: PolicyResult) -> None:
-    """Refuse a result whose inputs, each in its range, are together beyond a float's."""
-    for part in dataclasses.fields(result):
-        value = getattr(result, part.name)
+def check_finite(formula: str, result: object) -> None:
+    """Refuse a result whose inputs, each in its range, are together beyond a float's.
+
+    Args:
+        formula: Name of the formula.
+        result: Its result, a dataclass of numbers.
+
+    Raises:
+        InvalidField: If a number of it is not finite.
+    """
+    for name in type(result).__dataclass_fields__:  # type: ignore[attr-defined]
+        value = getattr(result, name)
         if value is not None and not math.isfinite(value):
-            raise InvalidField(
-                formula, f"must give a finite {part.name}: the inputs lie too far apart"
-            )
+            raise InvalidField(formula, f"must give a finite {name}: the inputs lie too far apart")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from serving.domain.periods import Frequency
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -27,6 +29,19 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedModel:
+    """A model of which nothing serves, because its first release was refused.
+
+    Attributes:
+        name: Registered name.
+        refused_reason: Why the release was refused.
+    """
+
+    name: str
+    refused_reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelDescription:
     """A model as it is served.
 
@@ -44,6 +59,7 @@ class ModelDescription:
         cover_quantile_levels: Trained probability levels of the sum over a cover; likewise.
         max_horizon: Longest trained horizon, in days; likewise.
         max_cover: Longest trained cover, in days; likewise.
+        frequency: Length of the periods that days stand for; likewise.
         live_time: Since when this server answers with it, UTC.
         refused_reason: Why a newer release was refused; empty when none was.
     """
@@ -61,5 +77,6 @@ class ModelDescription:
     cover_quantile_levels: tuple[float, ...] = ()
     max_horizon: int = 0
     max_cover: int = 0
+    frequency: Frequency = Frequency.DAY
     live_time: dt.datetime | None = None
     refused_reason: str = ""

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
+from serving.domain import protection
 from serving.domain.inventory_formulas import cover_demand_std
+from serving.domain.protection import level_for_fill_rate
 from serving.domain.replenishment import ReorderMethod
+from serving.domain.supply import TargetKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from serving.domain.cover_demand import CoverDemand
 
     Floats = NDArray[np.float64]
 
@@ -84,27 +89,21 @@ class ReorderTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class CoverDemand:
-    """Demand of n series over their covers.
+class Rule:
+    """How a level is computed, the same for all series decided on together.
 
     Attributes:
-        levels: Trained probability levels, ascending.
-        quantiles: Units over the cover, shape (n, levels), never crossing.
-        mean: Expected units over the cover, shape (n,).
-        daily_mean: Expected units a day, shape (n,).
-        daily_std: Standard deviation of a day's forecast error in units, shape (n,).
+        method: From what it is computed.
+        target: What it promises.
     """
 
-    levels: tuple[float, ...]
-    quantiles: Floats
-    mean: Floats
-    daily_mean: Floats
-    daily_std: Floats
+    method: ReorderMethod = ReorderMethod.DISTRIBUTION
+    target: TargetKind = TargetKind.CYCLE_SERVICE
 
 
 @dataclass(frozen=True, slots=True)
 class ReorderLevels:
-    """What n series need.
+    """What n series need, and what is expected of them.
 
     Attributes:
         order_up_to: Units the position is raised to, shape (n,). It is the reorder point too: an
@@ -114,6 +113,7 @@ class ReorderLevels:
         stockout_probability: Probability that demand over the cover exceeds the position, (n,).
         bounded: Where that probability is a bound rather than a reading, shape (n,).
         order_quantity: Units to order, shape (n,).
+        fill_rate: Share of demand met at once at the level, shape (n,).
     """
 
     order_up_to: Floats
@@ -122,21 +122,39 @@ class ReorderLevels:
     stockout_probability: Floats
     bounded: NDArray[np.bool_]
     order_quantity: Floats
+    fill_rate: Floats
 
 
-def decide(terms: ReorderTerms, demand: CoverDemand, method: ReorderMethod) -> ReorderLevels:
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is expected of n series at inventory positions.
+
+    Attributes:
+        stockout_probability: Probability that demand over the cover exceeds the position, (n,).
+        shortage: Expected units of demand over the cover that are not met, shape (n,).
+        holding: Expected units in stock over the review period, shape (n,).
+    """
+
+    stockout_probability: Floats
+    shortage: Floats
+    holding: Floats
+
+
+def decide(terms: ReorderTerms, demand: CoverDemand, rule: Rule) -> ReorderLevels:
     """Compute level, safety stock, stock-out probability and order of n series.
 
-    Under DISTRIBUTION the level is the quantile of demand over the cover at the service level, and
-    the safety stock what it exceeds the mean by. Under the textbook methods it is
-    s = d (L + R) + z sqrt((L + R) sigma^2 + d^2 sigma_L^2) with L + R not rounded; TEXTBOOK takes
-    sigma_L from the terms, TEXTBOOK_DEMAND_ONLY as 0. The stock-out probability is read off the
-    distribution under every method.
+    Under DISTRIBUTION the level is the least that keeps the promise over lead time plus review
+    period: the quantile of demand at the service level (at the critical ratio under a cost
+    target), or the level whose fill rate is the promised one; the safety stock is what it exceeds
+    the mean by. NORMAL reads it as mean plus z deviations of that distribution. Under the textbook
+    methods it is s = d (L + R) + z sqrt((L + R) sigma^2 + d^2 sigma_L^2) with L + R not rounded;
+    TEXTBOOK takes sigma_L from the terms, TEXTBOOK_DEMAND_ONLY as 0. The stock-out probability and
+    the fill rate are read off the distribution under every method.
 
     Args:
-        terms: Stock and terms of n series, service levels within the trained ones.
-        demand: Demand of the same series over `terms.cover_days`.
-        method: How the level is computed.
+        terms: Stock and terms of n series; service levels within the trained ones hold the target.
+        demand: Demand of the same series.
+        rule: How the level is computed.
 
     Returns:
         What the series need, each array of shape (n,).
@@ -144,22 +162,28 @@ def decide(terms: ReorderTerms, demand: CoverDemand, method: ReorderMethod) -> R
     Source: Silver, Pyke and Thomas, Inventory and Production Management in Supply Chains,
     4th ed. (2017), chapters 6 and 7.
     """
-    if method is ReorderMethod.DISTRIBUTION:
-        order_up_to = quantiles_at(demand.levels, demand.quantiles, terms.service_level)
+    over_cover = demand.over_cover
+    if rule.method in {ReorderMethod.DISTRIBUTION, ReorderMethod.NORMAL}:
         expected = demand.mean
+        if rule.method is ReorderMethod.NORMAL:
+            order_up_to = np.maximum(0.0, expected + ndtri(terms.service_level) * demand.std())
+        elif rule.target is TargetKind.FILL_RATE:
+            order_up_to = level_for_fill_rate(over_cover, demand.over_lead, terms.service_level)
+        else:
+            order_up_to = protection.quantile(over_cover, terms.service_level)
         safety = order_up_to - expected
     else:
-        uncertain = method is ReorderMethod.TEXTBOOK
-        expected = demand.daily_mean * terms.days
+        uncertain = rule.method is ReorderMethod.TEXTBOOK
+        expected = demand.forecast.daily_mean * terms.days
         safety = ndtri(terms.service_level) * cover_demand_std(
             terms.days,
-            demand_std=demand.daily_std,
-            mean_demand=demand.daily_mean,
+            demand_std=demand.forecast.daily_std,
+            mean_demand=demand.forecast.daily_mean,
             lead_time_std_days=terms.lead_time_std_days * float(uncertain),
         )
         order_up_to = expected + safety
     position = terms.position
-    probability, bounded = stockout_probability(demand.levels, demand.quantiles, position)
+    probability, bounded = stockout_probability(demand, position)
     return ReorderLevels(
         order_up_to=order_up_to,
         safety_stock=safety,
@@ -172,68 +196,57 @@ def decide(terms: ReorderTerms, demand: CoverDemand, method: ReorderMethod) -> R
             pack_size=terms.pack_size,
             minimum=terms.minimum_order_quantity,
         ),
+        fill_rate=protection.fill_rate(over_cover, demand.over_lead, order_up_to),
     )
 
 
-def quantiles_at(levels: Sequence[float], quantiles: Floats, wanted: Floats) -> Floats:
-    """Read each row's quantile at its own level, linearly between the trained levels.
+def outlook(demand: CoverDemand, positions: Floats) -> Outlook:
+    """Return what is expected of n series at inventory positions, unmet demand waiting.
 
     Args:
-        levels: Trained levels, ascending.
-        quantiles: Quantiles in units, shape (n, levels).
-        wanted: Level of each row, within the trained ones, shape (n,).
+        demand: Demand of n series.
+        positions: Inventory positions after ordering in units, shape (n,).
 
     Returns:
-        Quantiles in units, shape (n,).
-
-    Example:
-        >>> rows = np.array([[2.0, 4.0], [10.0, 20.0]])
-        >>> quantiles_at((0.5, 0.9), rows, np.array([0.7, 0.9]))
-        array([ 3., 20.])
+        Probability of running out, shortage and holding, each array of shape (n,).
     """
-    ladder = np.asarray(levels)
-    right = np.maximum(ladder.searchsorted(wanted), 1)
-    rows = np.arange(wanted.size)
-    below, above = quantiles[rows, right - 1], quantiles[rows, right]
-    share = (wanted - ladder[right - 1]) / (ladder[right] - ladder[right - 1])
-    read = below + share * (above - below)
-    # At a trained level its own bits, as `interpolate_levels` reads them.
-    return np.where(ladder[right] == wanted, above, read)
+    over_cover = demand.over_cover
+    short = protection.loss(over_cover, positions)
+    at_end = positions - protection.mean(over_cover) + short
+    at_begin = (
+        positions - protection.mean(demand.over_lead) + protection.loss(demand.over_lead, positions)
+    )
+    return Outlook(
+        stockout_probability=1.0 - protection.at_most(over_cover, positions),
+        shortage=short,
+        holding=0.5 * np.maximum(0.0, at_begin + at_end),
+    )
 
 
-def stockout_probability(
-    levels: Sequence[float], quantiles: Floats, position: Floats
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Read P(demand > position) off the quantiles, linearly between the trained levels.
+def stockout_probability(demand: CoverDemand, position: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Read P(demand > position) off the distribution.
 
-    Beyond the outer quantiles the distribution is not known, so the reading is a bound: below the
-    lowest it is one less the lowest level (at least that), at or above the highest one less the
-    highest level (at most that). A position below 0 is 1 exactly: demand is never negative.
+    Beyond the outer trained quantiles the distribution is not known, so the reading is a bound:
+    below the lowest it is one less the lowest level (at least that), at or above the highest one
+    less the highest level (at most that). A position below 0 is 1 exactly: demand is never
+    negative.
 
     Args:
-        levels: Trained levels, ascending.
-        quantiles: Quantiles in units, shape (n, levels), never crossing.
+        demand: Demand of n series.
         position: Inventory positions in units, shape (n,).
 
     Returns:
         Probabilities, shape (n,), and where they are bounds, shape (n,).
-
-    Example:
-        >>> stockout_probability((0.5, 0.9), np.array([[2.0, 4.0]]), np.array([3.0]))
-        (array([0.3]), array([False]))
     """
-    ladder = np.asarray(levels)
-    reached = (quantiles <= position[:, None]).sum(axis=1)
-    last = ladder.size - 1
-    left, right = np.maximum(reached - 1, 0), np.minimum(reached, last)
-    rows = np.arange(position.size)
-    below = quantiles[rows, left]
-    inside = left < right
-    share = np.zeros(position.shape)
-    np.divide(position - below, quantiles[rows, right] - below, out=share, where=inside)
-    probability = 1.0 - (ladder[left] + share * (ladder[right] - ladder[left]))
+    forecast = demand.forecast
+    low, high = 1.0 - forecast.levels[-1], 1.0 - forecast.levels[0]
+    read = 1.0 - protection.at_most(demand.over_cover, position)
     never_met = position < 0
-    return np.where(never_met, 1.0, probability), ~inside & ~never_met
+    pads = forecast.weights <= 0
+    below = (pads | (position[:, None] < forecast.quantiles[..., 0])).all(axis=1)
+    above = (pads | (position[:, None] >= forecast.quantiles[..., -1])).all(axis=1)
+    probability = np.where(never_met, 1.0, np.where(below, high, np.where(above, low, read)))
+    return probability, (below | above) & ~never_met
 
 
 def order_quantity(
@@ -268,33 +281,3 @@ def order_quantity(
     return np.where(
         shortfall > ROUNDING * np.abs(order_up_to), np.where(pack_size > 0, whole, needed), 0.0
     )
-
-
-def explain(terms: ReorderTerms, levels: ReorderLevels, row: int = 0) -> str:
-    """Say the decision on one of n series in one sentence."""
-    position, up_to = float(terms.position[row]), float(levels.order_up_to[row])
-    order = float(levels.order_quantity[row])
-    rule = (
-        f"the order-up-to level of {_units(up_to)} ({_units(float(levels.expected_demand[row]))} "
-        f"expected over {terms.cover_days[row]} days and {_units(float(levels.safety_stock[row]))} "
-        f"of safety stock for a service level of {float(terms.service_level[row]):g})"
-    )
-    if order == 0:
-        return f"Order nothing: the inventory position of {_units(position)} has reached {rule}."
-    pack, minimum = float(terms.pack_size[row]), float(terms.minimum_order_quantity[row])
-    steps = []
-    if up_to - position < minimum:
-        steps.append(f"the minimum order of {_units(minimum)}")
-    if pack > 0:
-        steps.append(f"whole packs of {_units(pack)}")
-    raised = f", raised to {' and '.join(steps)}" if steps and order > up_to - position else ""
-    return (
-        f"Order {_units(order)}: the inventory position of {_units(position)} is "
-        f"{_units(up_to - position)} below {rule}{raised}."
-    )
-
-
-def _units(value: float) -> str:
-    """Write units with at most two decimals."""
-    text = f"{value:,.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text

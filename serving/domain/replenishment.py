@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from serving.domain.demand import check_plan, check_rows
+from serving.domain.demand import check_plan
 from serving.domain.history import MAX_HORIZON
-from serving.domain.inventory_policy import LARGEST, check_not_negative, check_positive
+from serving.domain.inventory_policy import check_not_negative, check_positive
 from serving.domain.series import PlanDay, check_key
+from serving.domain.stock_policy import check_costs
+from serving.domain.supply import DecisionChange, Supply, SupplyChoice, TargetKind
 from serving.errors import BeyondTrained, InvalidField
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from serving.domain.inventory_policy import PolicyResult
-    from serving.domain.series import Provenance, RowStatus
+    from serving.domain.law_inputs import LeadTimeInputs
+    from serving.domain.series import Provenance
 
     Floats = NDArray[np.float64]
 
-FORMULA_VERSION = "replenishment/1"
+FORMULA_VERSION = "replenishment/2"
 MIN_SERVICE_LEVEL, MAX_SERVICE_LEVEL = 0.5, 0.99
 _SERVICE_RULE = f"from {MIN_SERVICE_LEVEL} to {MAX_SERVICE_LEVEL}"
 _COVER_RULE = f"at most {MAX_HORIZON} days, lead time and review together"
@@ -36,6 +37,7 @@ class ReorderMethod(enum.IntEnum):
     DISTRIBUTION = 1
     TEXTBOOK = 2
     TEXTBOOK_DEMAND_ONLY = 3
+    NORMAL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class ReorderQuery:
         lead_time_days: Days from order to receipt, 0 or more.
         review_days: Days between reviews, 0 or more; 0 is continuous review.
         service_level: Probability of no stock-out in a replenishment cycle, 0.5 to 0.99.
-        lead_time_std_days: Standard deviation of the lead time in days, 0 or more; read by
-            TEXTBOOK only.
+        lead_time_std_days: Standard deviation of the lead time in days, 0 or more; not read by
+            TEXTBOOK_DEMAND_ONLY.
         on_hand: Units in stock, 0 or more.
         on_order: Units ordered and not yet received, 0 or more.
         backorders: Units owed to customers, 0 or more.
@@ -57,6 +59,12 @@ class ReorderQuery:
         pack_size: Units in a pack, above 0.
         method: How the order-up-to level is computed.
         plan: Decisions for the days of the cover, each day once.
+        lead_time: Distribution of the lead time, in place of its days and deviation.
+        target: What is promised.
+        fill_rate: Share of demand met at once, above 0 and below 1, where that is the target.
+        underage_cost: Money lost per unit not met in a cycle, 0 or more.
+        overage_cost: Money lost per unit left over at the end of a cycle, 0 or more.
+        supply: What the order may draw on beside, and its limits.
     """
 
     sku: str
@@ -72,6 +80,12 @@ class ReorderQuery:
     pack_size: float | None = None
     method: ReorderMethod = ReorderMethod.DISTRIBUTION
     plan: tuple[PlanDay, ...] = ()
+    lead_time: LeadTimeInputs | None = None
+    target: TargetKind = TargetKind.CYCLE_SERVICE
+    fill_rate: float | None = None
+    underage_cost: float | None = None
+    overage_cost: float | None = None
+    supply: Supply | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers outside their ranges and a plan that names a day twice."""
@@ -95,7 +109,47 @@ class ReorderQuery:
             check_service_level("service_level", self.service_level)
         name = "review_days" if self.lead_time_days is None else "lead_time_days"
         check_cover(name, (self.lead_time_days or 0.0) + (self.review_days or 0.0))
-        check_plan(self.plan)
+        if self.plan:
+            check_plan(self.plan)
+        if self.target is not TargetKind.CYCLE_SERVICE:
+            self._check_target()
+        if self.lead_time is not None:
+            _check_absent(self, "lead_time", ("lead_time_days", "lead_time_std_days"))
+        if self.supply is not None:
+            self._check_supply(self.supply)
+
+    @property
+    def ratio(self) -> float:
+        """Critical ratio of the costs."""
+        underage, overage = self.underage_cost or 0.0, self.overage_cost or 0.0
+        return underage / (underage + overage)
+
+    def _check_target(self) -> None:
+        if self.method is not ReorderMethod.DISTRIBUTION:
+            raise InvalidField("method", "must be the distribution where target_kind is not cycle")
+        if self.target is TargetKind.FILL_RATE:
+            if self.fill_rate is None or not 0 < self.fill_rate < 1:
+                raise InvalidField("fill_rate", "must be above 0 and below 1")
+            return
+        check_costs(self.underage_cost or 0.0, self.overage_cost or 0.0)
+        if self.ratio > MAX_SERVICE_LEVEL:
+            raise BeyondTrained(
+                "underage_cost", limit=f"at most {MAX_SERVICE_LEVEL:g} of both costs together"
+            )
+
+    def _check_supply(self, supply: Supply) -> None:
+        supply.check_pack("pack_size", self.pack_size)
+        if supply.receipts:
+            _check_absent(self, "receipts", ("on_order",))
+        if supply.lots:
+            _check_absent(self, "lots", ("on_hand",))
+        if supply.suppliers:
+            instead = ("lead_time_days", "lead_time_std_days", "pack_size", "lead_time")
+            _check_absent(self, "suppliers", (*instead, "minimum_order_quantity"))
+        if supply.transfers or supply.expedite is not None:
+            if self.underage_cost is None:
+                raise InvalidField("underage_cost", "is required with transfers and an expedite")
+            check_not_negative("underage_cost", self.underage_cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +172,12 @@ class Reorder:
         table_inputs: Inputs taken from tables, by field name, ascending.
         reason: The decision in one sentence.
         provenance: Where the answer came from.
+        expected_fill_rate: Share of demand met at once at the order-up-to level.
+        after_order: What is expected once the order is placed.
+        order_date: Day to order on at the expected rate of demand; None where it is now or far.
+        supplier_id: Supplier that was chosen; empty where there was no choice.
+        choices: Options that were weighed, best first.
+        cheapest_change: The least change of one input that turns the decision, or None.
     """
 
     query: ReorderQuery
@@ -134,103 +194,35 @@ class Reorder:
     table_inputs: tuple[str, ...]
     reason: str
     provenance: Provenance
-
-
-def _absent() -> Floats:
-    return np.empty(0)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReorderQuery:
-    """Asks what to order for many series; an empty array takes every row from its table.
-
-    Attributes:
-        skus: Stock-keeping units, one a row.
-        locations: Locations, one a row; a pair may stand once.
-        lead_time_days: Days from order to receipt, 0 or more, shape (0,) or (rows,).
-        review_days: Days between reviews, 0 or more, shape (0,) or (rows,).
-        service_levels: Probabilities of no stock-out in a cycle, 0.5 to 0.99, shape (0,) or
-            (rows,).
-        on_hand: Units in stock, 0 or more, shape (0,) or (rows,).
-        on_order: Units ordered and not yet received, 0 or more, shape (0,) or (rows,).
-        backorders: Units owed to customers, 0 or more, shape (0,) or (rows,).
-        method: How the order-up-to levels are computed.
-    """
-
-    skus: tuple[str, ...]
-    locations: tuple[str, ...]
-    lead_time_days: Floats = field(default_factory=_absent)
-    review_days: Floats = field(default_factory=_absent)
-    service_levels: Floats = field(default_factory=_absent)
-    on_hand: Floats = field(default_factory=_absent)
-    on_order: Floats = field(default_factory=_absent)
-    backorders: Floats = field(default_factory=_absent)
-    method: ReorderMethod = ReorderMethod.DISTRIBUTION
-
-    def __post_init__(self) -> None:
-        """Refuse malformed rows, arrays of another length and numbers outside their ranges."""
-        check_rows(self.skus, self.locations)
-        rows = len(self.skus)
-        names = ("lead_time_days", "review_days", "on_hand", "on_order", "backorders")
-        for name in (*names, "service_levels"):
-            values = getattr(self, name)
-            if values.size and values.shape != (rows,):
-                raise InvalidField(name, f"must be empty or have as many rows as skus ({rows})")
-        for name in names:
-            values = getattr(self, name)
-            for row in np.flatnonzero(~((values >= 0) & (values <= LARGEST)))[:1]:
-                check_not_negative(f"{name}[{row}]", float(values[row]))
-        for row in np.flatnonzero(~served(self.service_levels))[:1]:
-            check_service_level(f"service_levels[{row}]", float(self.service_levels[row]))
-        days = np.zeros(rows)
-        for part in (self.lead_time_days, self.review_days):
-            days += part if part.size else 0.0
-        name = "lead_time_days" if self.lead_time_days.size else "review_days"
-        for row in np.flatnonzero(days > MAX_HORIZON)[:1]:
-            check_cover(f"{name}[{row}]", float(days[row]))
+    expected_fill_rate: float
+    after_order: AfterOrder
+    order_date: dt.date | None = None
+    supplier_id: str = ""
+    choices: tuple[SupplyChoice, ...] = ()
+    cheapest_change: DecisionChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReorderBatch:
-    """What to order for many series; arrays hold the rows whose status is OK, in order.
+class AfterOrder:
+    """What is expected of one series once its order is placed.
 
     Attributes:
-        query: What was asked.
-        statuses: Outcome of each asked row.
-        order_quantities: Units to order now, shape (rows,).
-        order_up_to: Units the inventory positions are raised to, shape (rows,).
-        reorder_points: Units of position below which an order is placed, shape (rows,).
-        safety_stocks: Units held beyond expected demand over the cover, shape (rows,).
-        expected_demand: Expected units of demand over the cover, shape (rows,).
-        stockout_probabilities: Probabilities that demand over the cover exceeds the position
-            before this order, shape (rows,).
-        cover_days: Lead time plus review period in whole days, shape (rows,).
-        provenance: Where the answers came from.
+        stockout_probability: Probability that demand over the cover exceeds the position.
+        shortage: Expected units of demand over the cover that are not met.
+        holding: Expected units in stock over the review period.
+        waste: Expected units that expire within the cover.
     """
 
-    query: BatchReorderQuery
-    statuses: tuple[RowStatus, ...]
-    order_quantities: Floats
-    order_up_to: Floats
-    reorder_points: Floats
-    safety_stocks: Floats
-    expected_demand: Floats
-    stockout_probabilities: Floats
-    cover_days: NDArray[np.int64]
-    provenance: Provenance
+    stockout_probability: float
+    shortage: float
+    holding: float
+    waste: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyAnswer:
-    """The result of one formula.
-
-    Attributes:
-        result: Result of the formula whose inputs were sent.
-        provenance: Where the answer came from: the version of the formula.
-    """
-
-    result: PolicyResult
-    provenance: Provenance
+def _check_absent(query: ReorderQuery, instead: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(query, name) is not None:
+            raise InvalidField(name, f"must be absent where {instead} is sent")
 
 
 def served(levels: Floats) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from serving.errors import InvalidField, UnknownModel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from serving.domain.model import ModelDescription
+    from serving.domain.model import ModelDescription, RefusedModel
     from serving.ports import Describing
 
 
@@ -20,13 +20,13 @@ class ModelFlow:
         """Take the sources of the models that answer."""
         self._sources = sources
 
-    def list_models(self) -> list[ModelDescription]:
-        """Return every model that has a release, ordered by name."""
+    def list_models(self) -> list[ModelDescription | RefusedModel]:
+        """Return every model that serves or was refused, ordered by name."""
         found = (one for source in self._sources for one in source.descriptions())
         return sorted(found, key=lambda one: one.name)
 
-    def get_model(self, name: str) -> ModelDescription:
-        """Return the model that answers under a name.
+    def get_model(self, name: str) -> ModelDescription | RefusedModel:
+        """Return the model that answers under a name, or why none does.
 
         Raises:
             InvalidField: If the name is empty.

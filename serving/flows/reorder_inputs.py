@@ -9,6 +9,7 @@ import numpy as np
 
 from serving.domain.reorder_levels import ReorderTerms
 from serving.domain.replenishment import ReorderMethod
+from serving.domain.supply import TargetKind
 from serving.errors import MissingInput
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.domain.replenishment import BatchReorderQuery, ReorderQuery
+    from serving.domain.reorder_batch import BatchReorderQuery
+    from serving.domain.replenishment import ReorderQuery
     from serving.ports import StockInputs
 
     Floats = NDArray[np.float64]
@@ -84,7 +86,15 @@ class Resolved:
 def inputs_sent(query: ReorderQuery) -> dict[str, Floats]:
     """Return the inputs a request carries, shape (1,) each."""
     values = ((one.name, getattr(query, one.name)) for one in INPUTS)
-    return {name: np.array([value]) for name, value in values if value is not None}
+    sent = {name: np.array([value]) for name, value in values if value is not None}
+    if query.target is not TargetKind.CYCLE_SERVICE:  # it takes the place of the service level
+        promised = query.fill_rate if query.target is TargetKind.FILL_RATE else query.ratio
+        sent["service_level"] = np.array([promised])
+    if query.lead_time is not None:
+        lead_time = query.lead_time.lead_time()
+        sent["lead_time_days"] = np.array([lead_time.mean])
+        sent["lead_time_std_days"] = np.array([lead_time.std])
+    return sent
 
 
 def inputs_sent_batch(query: BatchReorderQuery) -> dict[str, Floats]:
@@ -140,4 +150,4 @@ def table_inputs(
 
 
 def _is_read(one: Input, method: ReorderMethod) -> bool:
-    return one.name != "lead_time_std_days" or method is ReorderMethod.TEXTBOOK
+    return one.name != "lead_time_std_days" or method is not ReorderMethod.TEXTBOOK_DEMAND_ONLY

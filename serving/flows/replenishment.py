@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from serving.domain.demand import CoverQuery
+from serving.domain.echelons import EchelonPlan, EchelonQuery, allocate
 from serving.domain.history import MAX_HORIZON
-from serving.domain.inventory_formulas import (
-    economic_order_quantity,
-    newsvendor,
-    reorder_point,
-    safety_stock,
-)
-from serving.domain.inventory_policy import (
-    EconomicOrderQuantityInputs,
-    PolicyInputs,
-    PolicyResult,
-    ReorderPointInputs,
-    SafetyStockInputs,
-)
-from serving.domain.reorder_levels import CoverDemand, ReorderTerms, decide, explain
+from serving.domain.lanes import LaneAssessment, LaneQuery, assess
+from serving.domain.policies import PolicyAnswer, PolicyInputs, compute
+from serving.domain.reorder_batch import BatchReorderQuery, ReorderBatch
+from serving.domain.reorder_levels import Rule, decide, outlook
 from serving.domain.replenishment import (
     FORMULA_VERSION,
-    BatchReorderQuery,
-    PolicyAnswer,
     Reorder,
-    ReorderBatch,
     ReorderQuery,
-    check_cover,
-    check_service_level,
     served,
 )
-from serving.domain.series import Provenance, RowStatus
+from serving.domain.series import Provenance
 from serving.errors import NotReady, ParlevelError
 from serving.flows.answers import only
-from serving.flows.reorder_inputs import inputs_sent, inputs_sent_batch, resolve, table_inputs
+from serving.flows.reorder_answers import merged, provenance_of, warnings_of
+from serving.flows.reorder_covers import (
+    columns,
+    intervals,
+    together,
+)
+from serving.flows.reorder_drafts import Draft, decided, draft_of
+from serving.flows.reorder_inputs import inputs_sent_batch, resolve
+from serving.flows.reorder_options import weigh
+from serving.flows.stockout_risk import score_risk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from serving.domain.demand import Cover, CoverBatch
-    from serving.domain.replenishment import ReorderMethod
-    from serving.flows.reorder_inputs import Resolved
-    from serving.ports import FeatureReader, StockInputs
+    from serving.domain.demand import Cover, CoverBatch, CoverQuery
+    from serving.domain.stockout_risk import RiskBatch, RiskQuery
+    from serving.ports import FeatureReader
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -57,11 +48,18 @@ if TYPE_CHECKING:
 class CoverForecaster(Protocol):
     """What this flow asks of the demand flow."""
 
+    def max_cover(self) -> int:
+        """Return the longest cover the current model was trained for, in days."""
+
     def cover_many(self, queries: Sequence[CoverQuery]) -> list[Cover | ParlevelError]:
         """Return each distribution of one series' demand over its cover, or why there is none."""
 
     def cover_batch(
-        self, skus: Sequence[str], locations: Sequence[str], cover_days: NDArray[np.int64]
+        self,
+        skus: Sequence[str],
+        locations: Sequence[str],
+        cover_days: NDArray[np.int64],
+        others: NDArray[np.int64] | None = None,
     ) -> CoverBatch:
         """Return the distributions of many series' demand over their covers."""
 
@@ -99,12 +97,12 @@ class ReplenishmentFlow:
         Raises:
             NotReady: If there is no model or no features yet.
         """
-        snapshot = self._features.snapshot()
+        snapshot, longest = self._features.snapshot(), self._longest()
         answers: dict[int, Reorder | ParlevelError] = {}
-        drafts: list[_Draft] = []
+        drafts: list[Draft] = []
         for row, query in enumerate(queries):
             try:
-                drafts.append(_draft(row, query, snapshot.stock(query.sku, query.location)))
+                drafts.append(draft_of(row, query, snapshot, longest))
             except ParlevelError as error:
                 answers[row] = error.with_traceback(None)  # it would hold this frame
         covers: list[Cover | ParlevelError] = []
@@ -112,18 +110,20 @@ class ReplenishmentFlow:
             covers += self._demand.cover_many([draft.cover_query for draft in drafts])
         except NotReady as error:  # what failed before it keeps its own failure
             covers += [error.with_traceback(None)] * len(drafts)
-        groups: dict[ReorderMethod, tuple[list[_Draft], list[Cover]]] = {}
+        groups: dict[Rule, tuple[list[Draft], list[Cover]]] = {}
         for draft, cover in zip(drafts, covers, strict=True):
             if isinstance(cover, ParlevelError):
                 answers[draft.row] = cover
             elif draft.found.missing:
                 answers[draft.row] = draft.found.first_missing()
+            elif draft.weighing is not None:
+                answers[draft.row] = weigh(draft.weighing, cover, draft.table_inputs)
             else:
-                alike, demand = groups.setdefault(draft.query.method, ([], []))
+                alike, demand = groups.setdefault(draft.rule, ([], []))
                 alike.append(draft)
                 demand.append(cover)
         for alike, demand in groups.values():
-            for draft, reorder in zip(alike, _decided(alike, demand), strict=True):
+            for draft, reorder in zip(alike, decided(alike, demand), strict=True):
                 answers[draft.row] = reorder
         return [answers[row] for row in range(len(queries))]
 
@@ -137,20 +137,27 @@ class ReplenishmentFlow:
             BeyondTrained: If a cover is beyond the model's.
             NotReady: If there is no model or no features yet.
         """
-        snapshot = self._features.snapshot()
+        snapshot, longest = self._features.snapshot(), self._longest()
         keys = zip(query.skus, query.locations, strict=True)
         stocks = [snapshot.stock(sku, location) for sku, location in keys]
         found = resolve(inputs_sent_batch(query), stocks, query.method)
         complete, terms = found.complete, found.terms
         trained = served(terms.service_level) & (terms.days <= MAX_HORIZON)
         usable = complete & trained
+        chosen = np.flatnonzero(usable)
+        known = terms.take(chosen)
         # A row without a cover of its own asks for one day: its series may be unknown or stale.
         covers = np.ones(len(stocks), dtype=np.int64)
-        covers[usable] = terms.take(np.flatnonzero(usable)).cover_days
-        cover = self._demand.cover_batch(query.skus, query.locations, covers)
-        statuses, rows, valued = _merge(cover.statuses, usable)
-        terms = terms.take(rows)
-        levels = decide(terms, _rows_of(cover, valued), query.method)
+        covers[chosen] = known.cover_days
+        days, weights, some = columns(intervals(known, longest))
+        others = np.ones((len(stocks), days.shape[1]), dtype=np.int64)
+        others[chosen] = days
+        cover = self._demand.cover_batch(query.skus, query.locations, covers, others)
+        statuses, rows, valued = merged(cover.statuses, usable)
+        terms, at = terms.take(rows), np.searchsorted(chosen, rows)
+        demand = together(cover, valued, weights[at], some[at])
+        levels = decide(terms, demand, Rule(query.method))
+        after = outlook(demand, terms.position + levels.order_quantity)
         assumed = {name: flags[rows] for name, flags in found.assumed.items()}
         return ReorderBatch(
             query=query,
@@ -162,10 +169,13 @@ class ReplenishmentFlow:
             expected_demand=levels.expected_demand,
             stockout_probabilities=levels.stockout_probability,
             cover_days=terms.cover_days,
-            provenance=_provenance(
+            provenance=provenance_of(
                 cover.provenance,
-                _beyond_warning(complete & ~trained) + _warnings(assumed, levels.bounded),
+                _beyond_warning(complete & ~trained) + warnings_of(assumed, levels.bounded),
             ),
+            expected_fill_rates=levels.fill_rate,
+            expected_shortages=after.shortage,
+            expected_holdings=after.holding,
         )
 
     def compute_policy(self, inputs: PolicyInputs) -> PolicyAnswer:
@@ -174,139 +184,39 @@ class ReplenishmentFlow:
         Raises:
             InvalidField: If the numbers, each in its range, give no finite result together.
         """
-        return PolicyAnswer(_compute(inputs), Provenance(formula_version=FORMULA_VERSION))
+        return PolicyAnswer(compute(inputs), Provenance(formula_version=FORMULA_VERSION))
 
+    def score_risk(self, query: RiskQuery) -> RiskBatch:
+        """Score the risk of running out for many series.
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A reorder question before its demand is known.
+        Raises:
+            BeyondTrained: If the days are beyond the model's.
+            NotReady: If there is no model or no features yet.
+        """
+        return score_risk(self._demand, self._features.snapshot(), query, self._longest())
 
-    Attributes:
-        row: Its place among the questions asked together.
-        query: What was asked.
-        found: Its terms.
-        table_inputs: Inputs taken from tables.
-        cover_query: What it asks of the demand flow.
-    """
+    def allocate_echelons(self, query: EchelonQuery) -> EchelonPlan:
+        """Place safety stock over a network; no model and no features are needed.
 
-    row: int
-    query: ReorderQuery
-    found: Resolved
-    table_inputs: tuple[str, ...]
-    cover_query: CoverQuery
+        Raises:
+            InvalidField: If the network is cyclic or too large.
+        """
+        return allocate(query, Provenance(formula_version=FORMULA_VERSION))
 
+    def assess_lane(self, query: LaneQuery) -> LaneAssessment:
+        """Assess a lane; no model and no features are needed.
 
-def _draft(row: int, query: ReorderQuery, stock: StockInputs) -> _Draft:
-    sent = inputs_sent(query)
-    found = resolve(sent, [stock], query.method)
-    if found.missing:
-        # A series that nobody knows, or that is stale, is the truer failure: it comes first.
-        cover_query = CoverQuery(query.sku, query.location, 1)
-    else:
-        terms = found.terms
-        check_service_level("service_level", float(terms.service_level[0]))
-        check_cover("lead_time_days", float(terms.days[0]))
-        days = int(terms.cover_days[0])
-        cover_query = CoverQuery(query.sku, query.location, days, query.plan)
-    return _Draft(row, query, found, table_inputs(sent, stock, query.method), cover_query)
+        Raises:
+            InvalidField: If the figures are too large for a float together.
+        """
+        return assess(query, Provenance(formula_version=FORMULA_VERSION))
 
-
-def _decided(drafts: Sequence[_Draft], covers: Sequence[Cover]) -> list[Reorder]:
-    """Decide on questions of one method from their demand."""
-    terms = ReorderTerms.joined([draft.found.terms for draft in drafts])
-    levels = decide(terms, _rows_of_one_each(covers), drafts[0].query.method)
-    orders, probabilities = levels.order_quantity.tolist(), levels.stockout_probability.tolist()
-    up_to, safety = levels.order_up_to.tolist(), levels.safety_stock.tolist()
-    expected, positions = levels.expected_demand.tolist(), terms.position.tolist()
-    return [
-        Reorder(
-            query=draft.query,
-            origin=cover.origin,
-            order_quantity=orders[row],
-            order_up_to=up_to[row],
-            reorder_point=up_to[row],
-            safety_stock=safety[row],
-            expected_demand=expected[row],
-            inventory_position=positions[row],
-            stockout_probability=probabilities[row],
-            cover_days=draft.cover_query.cover_days,
-            service_level=float(terms.service_level[row]),
-            table_inputs=draft.table_inputs,
-            reason=explain(terms, levels, row),
-            provenance=_provenance(
-                cover.provenance, _warnings(draft.found.assumed, levels.bounded[row : row + 1])
-            ),
-        )
-        for row, (draft, cover) in enumerate(zip(drafts, covers, strict=True))
-    ]
-
-
-def _compute(inputs: PolicyInputs) -> PolicyResult:
-    if isinstance(inputs, EconomicOrderQuantityInputs):
-        return economic_order_quantity(inputs)
-    if isinstance(inputs, SafetyStockInputs):
-        return safety_stock(inputs)
-    if isinstance(inputs, ReorderPointInputs):
-        return reorder_point(inputs)
-    return newsvendor(inputs)
-
-
-def _rows_of_one_each(covers: Sequence[Cover]) -> CoverDemand:
-    return CoverDemand(
-        levels=covers[0].levels,
-        quantiles=np.stack([cover.quantiles for cover in covers]),
-        mean=np.array([cover.mean for cover in covers]),
-        daily_mean=np.array([cover.daily_mean for cover in covers]),
-        daily_std=np.array([cover.daily_std for cover in covers]),
-    )
-
-
-def _rows_of(cover: CoverBatch, rows: NDArray[np.intp]) -> CoverDemand:
-    return CoverDemand(
-        levels=cover.levels,
-        quantiles=cover.quantiles[rows],
-        mean=cover.mean[rows],
-        daily_mean=cover.daily_mean[rows],
-        daily_std=cover.daily_std[rows],
-    )
-
-
-def _merge(
-    statuses: Sequence[RowStatus], usable: Flags
-) -> tuple[tuple[RowStatus, ...], NDArray[np.intp], NDArray[np.intp]]:
-    """Lay missing inputs over the statuses of the forecast.
-
-    Returns:
-        The statuses, the asked rows that hold values, and their places among the forecast's.
-    """
-    forecast = np.array([status is RowStatus.OK for status in statuses])
-    merged = tuple(
-        RowStatus.MISSING_INPUT if known and not complete else status
-        for status, known, complete in zip(statuses, forecast, usable, strict=True)
-    )
-    return merged, np.flatnonzero(forecast & usable), np.flatnonzero(usable[forecast])
-
-
-def _provenance(forecast: Provenance, warnings: tuple[str, ...]) -> Provenance:
-    return dataclasses.replace(
-        forecast, formula_version=FORMULA_VERSION, warnings=forecast.warnings + warnings
-    )
-
-
-def _warnings(assumed: Mapping[str, Flags], bounded: Flags) -> tuple[str, ...]:
-    rows = bounded.size
-    warnings = [
-        f"{name} is neither sent nor in table 'inventory' for {count} of {rows} series: "
-        "0 is assumed"
-        for name, flags in assumed.items()
-        if (count := int(flags.sum()))
-    ]
-    if count := int(bounded.sum()):
-        warnings.append(
-            f"stockout_probability is a bound for {count} of {rows} series: "
-            "the inventory position lies beyond the trained quantiles"
-        )
-    return tuple(warnings)
+    def _longest(self) -> int:
+        """Return the longest cover to ask for: the model's, where there is one."""
+        try:
+            return self._demand.max_cover()
+        except NotReady:  # what asks for a forecast will say so
+            return MAX_HORIZON
 
 
 def _beyond_warning(beyond: Flags) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parlevel.v1 import demand_pb2
+from serving.domain.attribution import Driver
 from serving.domain.demand import BatchForecastQuery, DemandTarget, ForecastQuery
 from serving.domain.series import LocationAttributes, ProductAttributes
 from serving.grpc.enums import number, numbers
@@ -14,6 +15,7 @@ from serving.reading import (
     SentDay,
     SentPlan,
     all_finite,
+    distinct,
     finite,
     history_of,
     member_of,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from serving.domain.demand import Forecast, ForecastBatch
+    from serving.domain.explanation import Explanation
     from serving.domain.series import PlanDay
     from serving.flows.demand import DemandFlow
     from serving.gate import Call
@@ -53,6 +56,12 @@ class ForecastServicer:
     ) -> demand_pb2.BatchForecastDemandResponse:
         """Forecast many series."""
         return batch_message(self._flow.forecast_batch(batch_query(request)))
+
+    def ExplainForecast(
+        self, request: demand_pb2.ExplainForecastRequest
+    ) -> demand_pb2.ExplainForecastResponse:
+        """Explain the forecast of one series."""
+        return explanation_message(self._flow.explain(explain_query(request)))
 
     async def _forecast(
         self, request: demand_pb2.ForecastDemandRequest, call: Call
@@ -140,8 +149,14 @@ def forecast_message(forecast: Forecast) -> demand_pb2.ForecastDemandResponse:
         route=number(forecast.route),
         quantile_levels=query.levels,
         plan_sources=numbers(forecast.plan_sources),
+        tier=number(forecast.answered.tier),
+        pattern=number(forecast.answered.pattern),
+        route_reason=forecast.answered.reason,
+        frequency=number(forecast.frequency),
     )
     put_doubles(message, mean=forecast.mean, quantiles=forecast.quantiles)
+    if forecast.model_mean is not None:
+        put_doubles(message, model_mean=forecast.model_mean)
     return message
 
 
@@ -165,6 +180,7 @@ def batch_query(request: demand_pb2.BatchForecastDemandRequest) -> BatchForecast
 
 def batch_message(batch: ForecastBatch) -> demand_pb2.BatchForecastDemandResponse:
     """Return the message of the forecasts of many series, in flat packed arrays."""
+    reasons, places = distinct([one.reason for one in batch.answered])
     message = demand_pb2.BatchForecastDemandResponse(
         provenance=provenance_message(batch.provenance),
         row_count=len(batch.origins),
@@ -174,6 +190,52 @@ def batch_message(batch: ForecastBatch) -> demand_pb2.BatchForecastDemandRespons
         origin_dates=[origin.isoformat() for origin in batch.origins],
         routes=numbers(batch.routes),
         quantile_levels=batch.query.levels,
+        tiers=numbers([one.tier for one in batch.answered]),
+        patterns=numbers([one.pattern for one in batch.answered]),
+        route_reasons=reasons,
+        route_reason_indices=places,
+        frequency=number(batch.frequency),
     )
     put_doubles(message, mean=batch.mean, quantiles=batch.quantiles)
+    if batch.model_mean is not None:
+        put_doubles(message, model_mean=batch.model_mean)
+    return message
+
+
+def explain_query(request: demand_pb2.ExplainForecastRequest) -> ForecastQuery:
+    """Read the question what a forecast is made of.
+
+    Raises:
+        InvalidField: If a field breaks its rule.
+    """
+    return ForecastQuery(
+        sku=request.sku,
+        location=request.location,
+        horizon=request.horizon_days,
+        target=member_of("target", DemandTarget, request.target),
+        plan=plan_days(request.plan) if request.plan else (),
+    )
+
+
+def explanation_message(explanation: Explanation) -> demand_pb2.ExplainForecastResponse:
+    """Return the message of what a forecast is made of."""
+    forecast = explanation.forecast
+    message = demand_pb2.ExplainForecastResponse(
+        provenance=provenance_message(forecast.provenance),
+        sku=forecast.query.sku,
+        location=forecast.query.location,
+        origin_date=forecast.origin.isoformat(),
+        target=number(forecast.query.target),
+        tier=number(forecast.answered.tier),
+        route_reason=forecast.answered.reason,
+        frequency=number(forecast.frequency),
+        drivers=numbers(Driver),
+        sentence=explanation.sentence,
+    )
+    put_doubles(
+        message,
+        mean=forecast.mean,
+        base=explanation.base,
+        contributions=explanation.contributions,
+    )
     return message

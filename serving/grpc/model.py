@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from google.protobuf import timestamp_pb2
 
 from parlevel.v1 import model_pb2
+from serving.domain.model import ModelDescription, RefusedModel
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from serving.domain.model import ModelDescription
     from serving.flows.model import ModelFlow
     from serving.grpc.desk import Gathered
 
@@ -28,7 +28,7 @@ class ModelServicer:
         self.gathered: Mapping[str, Gathered] = {}  # its answers are at hand
 
     def ListModels(self, request: model_pb2.ListModelsRequest) -> model_pb2.ListModelsResponse:
-        """List every model that has a release."""
+        """List every model that serves or was refused."""
         del request
         return model_pb2.ListModelsResponse(
             models=[description_message(one) for one in self._flow.list_models()]
@@ -40,8 +40,10 @@ class ModelServicer:
         return model_pb2.GetModelResponse(model=description_message(description))
 
 
-def description_message(one: ModelDescription) -> model_pb2.ModelDescription:
-    """Return the message of a model as it is served."""
+def description_message(one: ModelDescription | RefusedModel) -> model_pb2.ModelDescription:
+    """Return the message of a model as it is served, or of one that was refused."""
+    if isinstance(one, RefusedModel):
+        return model_pb2.ModelDescription(name=one.name, refused_reason=one.refused_reason)
     certificate = one.certificate
     return model_pb2.ModelDescription(
         name=one.name,

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parlevel.v1 import replenishment_pb2
-from serving.domain.inventory_policy import SafetyStockMethod
-from serving.domain.replenishment import BatchReorderQuery, ReorderMethod, ReorderQuery
+from parlevel.v1 import replenishment_pb2, supply_pb2
+from serving.domain.echelons import EchelonQuery
+from serving.domain.lanes import LaneQuery
+from serving.domain.law_inputs import LeadTimeInputs
+from serving.domain.policies import FORMULAS
+from serving.domain.reorder_batch import BatchReorderQuery
+from serving.domain.replenishment import ReorderMethod, ReorderQuery
+from serving.domain.stockout_risk import RiskQuery
+from serving.domain.supply import TargetKind
 from serving.grpc.demand import plan_days
 from serving.grpc.enums import number, numbers
+from serving.grpc.fields import filled, sent_fields
+from serving.grpc.nested import plain
 from serving.grpc.packed import put_doubles
 from serving.grpc.provenance import provenance_message
 from serving.reading import (
-    FORMULA_INPUTS,
     FORMULA_OF_RESULT,
+    SUPPLY_FIELDS,
     all_finite,
+    built,
     check_one_formula,
     finite,
     member_of,
+    supply_of,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +37,10 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from serving.domain.inventory_policy import PolicyInputs
-    from serving.domain.replenishment import PolicyAnswer, Reorder, ReorderBatch
+    from serving.domain.policies import PolicyAnswer, PolicyInputs
+    from serving.domain.reorder_batch import ReorderBatch
+    from serving.domain.replenishment import Reorder
+    from serving.domain.stockout_risk import RiskBatch
     from serving.flows.replenishment import ReplenishmentFlow
     from serving.gate import Call
     from serving.gather import Gather
@@ -45,7 +56,11 @@ _SENT = (
     "backorders",
     "minimum_order_quantity",
     "pack_size",
+    "fill_rate",
+    "underage_cost",
+    "overage_cost",
 )
+_LIMITS = ("expedite", "capacity_units", "shelf_life_days", "budget", "unit_price")
 _COLUMNS = (
     "lead_time_days",
     "review_days",
@@ -92,6 +107,26 @@ class ReplenishmentServicer:
         answer = await self._gather.ask(reorder_query(request), call.check_deadline)
         return reorder_message(answer)
 
+    def ScoreStockoutRisk(
+        self, request: replenishment_pb2.ScoreStockoutRiskRequest
+    ) -> replenishment_pb2.ScoreStockoutRiskResponse:
+        """Score the risk of running out for many series."""
+        return risk_message(self._flow.score_risk(risk_query(request)))
+
+    def AllocateEchelons(
+        self, request: replenishment_pb2.AllocateEchelonsRequest
+    ) -> replenishment_pb2.AllocateEchelonsResponse:
+        """Place safety stock over a network."""
+        plan = self._flow.allocate_echelons(built(EchelonQuery, plain(request)))
+        return filled(replenishment_pb2.AllocateEchelonsResponse(), plan)
+
+    def AssessLane(
+        self, request: replenishment_pb2.AssessLaneRequest
+    ) -> replenishment_pb2.AssessLaneResponse:
+        """Assess a lane."""
+        lane = self._flow.assess_lane(built(LaneQuery, plain(request)))
+        return filled(replenishment_pb2.AssessLaneResponse(), lane)
+
 
 def reorder_query(request: replenishment_pb2.RecommendReorderRequest) -> ReorderQuery:
     """Read the question about one series.
@@ -104,6 +139,16 @@ def reorder_query(request: replenishment_pb2.RecommendReorderRequest) -> Reorder
     sent: dict[str, Any] = {
         name: finite(name, getattr(request, name)) for name in _SENT if message.HasField(name)
     }
+    if request.HasField("lead_time"):
+        sent["lead_time"] = built(
+            LeadTimeInputs, plain(request.lead_time, "lead_time."), "lead_time."
+        )
+    if request.target_kind:
+        sent["target"] = member_of("target_kind", TargetKind, request.target_kind)
+    if _draws_on_more(request):
+        sent["supply"] = supply_of(
+            {name: value for name, value in plain(request).items() if name in SUPPLY_FIELDS}
+        )
     return ReorderQuery(
         request.sku,
         request.location,
@@ -113,8 +158,18 @@ def reorder_query(request: replenishment_pb2.RecommendReorderRequest) -> Reorder
     )
 
 
+def _draws_on_more(request: replenishment_pb2.RecommendReorderRequest) -> bool:
+    """Return whether a question names more than stock and one supplier."""
+    message: Message = request
+    return any(
+        message.HasField(name) if name in _LIMITS else getattr(request, name)
+        for name in SUPPLY_FIELDS
+    )
+
+
 def reorder_message(reorder: Reorder) -> replenishment_pb2.RecommendReorderResponse:
     """Return the message of a recommendation for one series."""
+    after, change = reorder.after_order, reorder.cheapest_change
     return replenishment_pb2.RecommendReorderResponse(
         provenance=provenance_message(reorder.provenance),
         sku=reorder.query.sku,
@@ -132,6 +187,23 @@ def reorder_message(reorder: Reorder) -> replenishment_pb2.RecommendReorderRespo
         method=number(reorder.query.method),
         table_inputs=reorder.table_inputs,
         reason=reorder.reason,
+        expected_fill_rate=reorder.expected_fill_rate,
+        stockout_probability_after_order=after.stockout_probability,
+        expected_shortage=after.shortage,
+        expected_holding=after.holding,
+        expected_waste=after.waste,
+        order_date="" if reorder.order_date is None else reorder.order_date.isoformat(),
+        target_kind=number(reorder.query.target),
+        supplier_id=reorder.supplier_id,
+        choices=[filled(supply_pb2.SupplyChoice(), one) for one in reorder.choices],
+        cheapest_change=None
+        if change is None
+        else supply_pb2.DecisionChange(
+            field=change.field,
+            value=change.value,
+            turning_value=change.turning_value,
+            sentence=change.sentence,
+        ),
     )
 
 
@@ -170,6 +242,9 @@ def batch_message(batch: ReorderBatch) -> replenishment_pb2.BatchRecommendReorde
         safety_stocks=batch.safety_stocks,
         expected_demand=batch.expected_demand,
         stockout_probabilities=batch.stockout_probabilities,
+        expected_fill_rates=batch.expected_fill_rates,
+        expected_shortages=batch.expected_shortages,
+        expected_holdings=batch.expected_holdings,
     )
     return message
 
@@ -182,18 +257,8 @@ def policy_inputs(request: replenishment_pb2.ComputePolicyRequest) -> PolicyInpu
     """
     asked = request.WhichOneof("formula")
     formula = check_one_formula([asked] if asked else [])
-    return FORMULA_INPUTS[formula](**_sent_inputs(formula, getattr(request, formula)))
-
-
-def _sent_inputs(formula: str, message: Message) -> dict[str, Any]:
-    inputs: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
-        value = getattr(message, field.name)
-        at = f"{formula}.{field.name}"
-        if field.enum_type is not None:
-            inputs[field.name] = member_of(at, SafetyStockMethod, value)
-        elif not field.has_presence or message.HasField(field.name):
-            inputs[field.name] = finite(at, value)
+    said = plain(getattr(request, formula), f"{formula}.")
+    inputs: PolicyInputs = built(FORMULAS[formula].inputs, said, f"{formula}.")
     return inputs
 
 
@@ -204,7 +269,26 @@ def policy_message(answer: PolicyAnswer) -> replenishment_pb2.ComputePolicyRespo
     )
     result = getattr(message, FORMULA_OF_RESULT[type(answer.result)])
     result.SetInParent()
-    for name, value in asdict(answer.result).items():
-        if value is not None:
-            setattr(result, name, value)
+    filled(result, answer.result)
     return message
+
+
+def risk_query(request: replenishment_pb2.ScoreStockoutRiskRequest) -> RiskQuery:
+    """Read the question about the risk of many series.
+
+    Raises:
+        InvalidField: If a field breaks its rule.
+        TooLarge: If there are more rows than one call takes.
+    """
+    return RiskQuery(**sent_fields(request))
+
+
+def risk_message(batch: RiskBatch) -> replenishment_pb2.ScoreStockoutRiskResponse:
+    """Return the message of the risk of many series, in flat packed arrays."""
+    message = replenishment_pb2.ScoreStockoutRiskResponse(
+        provenance=provenance_message(batch.provenance),
+        row_count=len(batch.horizon_days),
+        row_statuses=numbers(batch.statuses),
+        horizon_days=batch.horizon_days.tolist(),
+    )
+    return filled(message, batch.figures)

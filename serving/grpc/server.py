@@ -80,6 +80,9 @@ class GrpcDoor(Protocol):
             InvalidField: If the port is in use.
         """
 
+    async def retire(self) -> None:
+        """Tell who asks for its health, or watches it, that it serves no more; calls still pass."""
+
     async def close(self, seconds: float) -> None:
         """Refuse new calls, wait up to so many seconds for those in flight, and stop."""
 
@@ -114,9 +117,13 @@ class AsyncioDoor:
         await self._server.start()
         return port
 
+    async def retire(self) -> None:
+        """Tell who asks for its health, or watches it, that it serves no more; calls still pass."""
+        await self._health.enter_graceful_shutdown()
+
     async def close(self, seconds: float) -> None:
         """Refuse new calls, wait up to so many seconds for those in flight, and stop."""
-        await self._health.enter_graceful_shutdown()
+        await self.retire()
         await _drain(self._gate, seconds)
         if self._server is not None:
             await self._server.stop(STOP_SECONDS)
@@ -177,9 +184,13 @@ class ThreadsDoor:
         self._server.start()
         return port
 
+    async def retire(self) -> None:
+        """Tell who asks for its health, or watches it, that it serves no more; calls still pass."""
+        self._health.enter_graceful_shutdown()
+
     async def close(self, seconds: float) -> None:
         """Refuse new calls, wait up to so many seconds for those in flight, and stop."""
-        self._health.enter_graceful_shutdown()
+        await self.retire()
         await _drain(self._gate, seconds)
         if self._server is not None:
             await asyncio.to_thread(self._server.stop(STOP_SECONDS).wait)

@@ -6,12 +6,38 @@ from typing import TYPE_CHECKING
 
 from google.api import annotations_pb2
 
-from parlevel.v1 import demand_pb2, model_pb2, replenishment_pb2
+from parlevel.v1 import (
+    anomaly_pb2,
+    cost_pb2,
+    demand_pb2,
+    drift_pb2,
+    experiment_pb2,
+    model_pb2,
+    network_pb2,
+    policy_pb2,
+    replenishment_pb2,
+    supplier_pb2,
+    supply_pb2,
+    uplift_pb2,
+)
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor
 
-FILES = (demand_pb2.DESCRIPTOR, replenishment_pb2.DESCRIPTOR, model_pb2.DESCRIPTOR)
+FILES = (
+    anomaly_pb2.DESCRIPTOR,
+    drift_pb2.DESCRIPTOR,
+    demand_pb2.DESCRIPTOR,
+    replenishment_pb2.DESCRIPTOR,
+    network_pb2.DESCRIPTOR,
+    policy_pb2.DESCRIPTOR,
+    supply_pb2.DESCRIPTOR,
+    experiment_pb2.DESCRIPTOR,
+    uplift_pb2.DESCRIPTOR,
+    cost_pb2.DESCRIPTOR,
+    supplier_pb2.DESCRIPTOR,
+    model_pb2.DESCRIPTOR,
+)
 
 
 def methods() -> dict[str, MethodDescriptor]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from serving.domain.model import ModelDescription, RefusedModel
 from serving.http.shape import Shape
 
 if TYPE_CHECKING:
-    from serving.domain.model import ModelDescription
     from serving.gate import Flows
 
 
@@ -23,7 +23,7 @@ class GetModelRequest(Shape):
 
 
 def list_models(flows: Flows, request: ListModelsRequest) -> dict[str, Any]:
-    """List every model that has a release."""
+    """List every model that serves or was refused."""
     del request
     return {"models": [description_body(one) for one in flows.model.list_models()]}
 
@@ -33,8 +33,10 @@ def get_model(flows: Flows, request: GetModelRequest) -> dict[str, Any]:
     return {"model": description_body(flows.model.get_model(request.name))}
 
 
-def description_body(one: ModelDescription) -> dict[str, Any]:
-    """Return the JSON object of a model as it is served; an absent time is left out."""
+def description_body(one: ModelDescription | RefusedModel) -> dict[str, Any]:
+    """Return the JSON object of a model as it is served; what is absent is left out."""
+    if isinstance(one, RefusedModel):
+        return {"name": one.name, "version": "", "refused_reason": one.refused_reason}
     body: dict[str, Any] = {
         "name": one.name,
         "version": one.version,

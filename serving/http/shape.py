@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from parlevel.v1 import demand_pb2, replenishment_pb2
+from parlevel.v1 import anomaly_pb2, cost_pb2, demand_pb2, experiment_pb2, replenishment_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from google.protobuf.descriptor import EnumDescriptor
 
 
 class Shape(BaseModel):
@@ -36,12 +38,16 @@ def _number_of(values: Iterable[tuple[str, int]]) -> Callable[[object], object]:
     return read
 
 
+def enum_number(kind: EnumDescriptor) -> BeforeValidator:
+    """Return what reads an enum of the contract given by name or number."""
+    return BeforeValidator(_number_of((one.name, one.number) for one in kind.values))
+
+
 DemandTargetNumber = Annotated[int, BeforeValidator(_number_of(demand_pb2.DemandTarget.items()))]
-ReorderMethodNumber = Annotated[
-    int, BeforeValidator(_number_of(replenishment_pb2.ReorderMethod.items()))
-]
-SafetyStockMethodNumber = Annotated[
-    int, BeforeValidator(_number_of(replenishment_pb2.SafetyStockMethod.items()))
+AnomalyKindNumber = Annotated[int, BeforeValidator(_number_of(anomaly_pb2.AnomalyKind.items()))]
+ActionTypeNumber = Annotated[int, BeforeValidator(_number_of(cost_pb2.ActionType.items()))]
+ExperimentDesignNumber = Annotated[
+    int, BeforeValidator(_number_of(experiment_pb2.ExperimentDesign.items()))
 ]
 
 
@@ -52,6 +58,11 @@ def _names(values: Iterable[tuple[str, int]]) -> dict[int, str]:
 # Names of the enums in answers, by number.
 TARGET_NAMES = _names(demand_pb2.DemandTarget.items())
 ROUTE_NAMES = _names(demand_pb2.ForecastRoute.items())
+TIER_NAMES = _names(demand_pb2.DemandTier.items())
+DRIVER_NAMES = _names(demand_pb2.DemandDriver.items())
+FREQUENCY_NAMES = _names(demand_pb2.DemandFrequency.items())
+PATTERN_NAMES = _names(demand_pb2.DemandPattern.items())
 PLAN_SOURCE_NAMES = _names(demand_pb2.PlanSource.items())
 ROW_STATUS_NAMES = _names(demand_pb2.RowStatus.items())
 METHOD_NAMES = _names(replenishment_pb2.ReorderMethod.items())
+FLAG_NAMES = _names(replenishment_pb2.WatchtowerFlag.items())

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.adapters.metrics import Metrics
+from serving.domain.model import RefusedModel
 from serving.gate import Call, Gate
 from tests.fakes.doors import DESCRIPTION
 
@@ -39,6 +40,17 @@ def test_a_failure_is_counted_by_code() -> None:
     metrics.record(Call("grpc", "ForecastDemand", "r", "p", code="NOT_FOUND"), 0.001)
     labels = (("code", "NOT_FOUND"), ("door", "grpc"), ("question", "ForecastDemand"))
     assert values(metrics)[("parlevel_failures_total", labels)] == 1
+
+
+def test_a_model_that_was_refused_before_any_served_stands_at_zero_with_its_reason() -> None:
+    metrics = Metrics()
+    metrics.watch_models(lambda: [DESCRIPTION, RefusedModel("uplift", "half there")])
+    found = {
+        dict(labels)["name"]: (value, dict(labels)["refused_reason"])
+        for (name, labels), value in values(metrics).items()
+        if name == "parlevel_model_info"
+    }
+    assert found == {"forecast": (1.0, ""), "uplift": (0.0, "half there")}
 
 
 def test_what_goes_on_now_is_read_for_each_page() -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
-from serving.adapters.demand import open_demand
+from serving.adapters.demand import COVER, ROWS, UNITS, open_demand
+from serving.adapters.onnx import open_session, signature
 from serving.adapters.releases import (
     CERTIFICATE,
     CURRENT,
@@ -22,6 +24,7 @@ from serving.adapters.releases import (
     open_release,
 )
 from serving.domain.features import FEATURES
+from serving.domain.model import ModelDescription, RefusedModel
 from serving.errors import NoModel, ReleaseRefused
 from tests.fakes.releases import Sound, change, point, rewrite, sound, write
 
@@ -101,6 +104,22 @@ def narrow_graph(release: Path) -> None:
     change(release, signature=said)
 
 
+def failing_graph(release: Path) -> None:
+    """Put a graph in place that opens, and reads beyond its rows when it is run."""
+    rows = helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["n", len(FEATURES)])
+    graph = helper.make_graph(
+        [helper.make_node("Gather", [ROWS, "column"], [UNITS], axis=1)],
+        "beyond",
+        [rows, helper.make_tensor_value_info(COVER, TensorProto.BOOL, [])],
+        [helper.make_tensor_value_info(UNITS, TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(np.array([len(FEATURES)]), "column")],
+    )
+    opsets = [helper.make_opsetid("", 21)]
+    content = helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
+    graph_and_certificate_forged(release, content)
+    change(release, signature=signature(open_session(content)))
+
+
 def folder_for_a_graph(release: Path) -> None:
     (release / GRAPH).unlink()
     (release / GRAPH).mkdir()
@@ -159,6 +178,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
         "onnxruntime cannot open it",
     ),
     "a graph of another width": (narrow_graph, "does not read"),
+    "a graph that fails when it is run": (failing_graph, "a first run failed"),
 }
 
 
@@ -177,6 +197,7 @@ def test_what_is_not_sound_is_refused_and_the_old_model_goes_on(folder: Path, na
     assert words in refused.value.reason
     assert releases.current() is serving
     (described,) = releases.descriptions()
+    assert isinstance(described, ModelDescription)
     assert described.version == "1"
     assert words in described.refused_reason
     assert not releases.refresh(), "a release refused once is not opened each second"
@@ -192,7 +213,7 @@ def test_the_reason_clears_with_the_next_sound_release(folder: Path, second: Sou
     write(folder, second, "3")
     point(folder, "3")
     assert releases.refresh()
-    assert [one.version for one in releases.descriptions()] == ["3"]
+    assert releases.current().description.version == "3"
     assert releases.descriptions()[0].refused_reason == ""
 
 
@@ -230,6 +251,22 @@ def test_before_the_first_promotion_the_command_to_run_is_named(tmp_path: Path) 
     assert releases.descriptions() == []
     with pytest.raises(NoModel, match="parlevel train forecast"):
         releases.current()
+
+
+def test_a_first_release_that_is_refused_says_so_where_nothing_serves(folder: Path) -> None:
+    flip_a_byte(folder / "forecast" / "1")
+    releases = Releases(folder, "forecast", open_demand)
+    with pytest.raises(ReleaseRefused):
+        releases.refresh()
+    (described,) = releases.descriptions()
+    assert isinstance(described, RefusedModel)
+    assert described.name == "forecast"
+    assert "model.onnx is not the file its manifest" in described.refused_reason
+    with pytest.raises(NoModel, match="no forecast model serves: release forecast/1 is refused"):
+        releases.current()
+    point(folder, "2")
+    assert releases.refresh()
+    assert releases.descriptions() == [releases.current().description]
 
 
 def test_a_link_to_nothing_is_refused(folder: Path) -> None:

@@ -23,6 +23,7 @@ from parlevel.v1 import (
     provenance_pb2,
     replenishment_pb2,
     replenishment_pb2_grpc,
+    supply_pb2,
 )
 
 if TYPE_CHECKING:
@@ -157,6 +158,27 @@ class FakeForecasts(demand_pb2_grpc.ForecastServiceServicer):
             ],
         )
 
+    def ExplainForecast(
+        self, request: demand_pb2.ExplainForecastRequest, context: Context
+    ) -> demand_pb2.ExplainForecastResponse:
+        self.script.enter(request, context)
+        level = level_of(request.sku)
+        return demand_pb2.ExplainForecastResponse(
+            provenance=PROVENANCE,
+            sku=request.sku,
+            location=request.location,
+            origin_date=ORIGIN,
+            target=request.target,
+            tier=demand_pb2.DEMAND_TIER_SPARSE,
+            route_reason="rare",
+            frequency=demand_pb2.DEMAND_FREQUENCY_MONTH,
+            mean=[level] * request.horizon_days,
+            base=[level - 3.0] * request.horizon_days,
+            drivers=[demand_pb2.DEMAND_DRIVER_LEVEL, demand_pb2.DEMAND_DRIVER_PRICE],
+            contributions=[1.0, 2.0] * request.horizon_days,
+            sentence="It is what it is.",
+        )
+
     def BatchForecastDemand(
         self, request: demand_pb2.BatchForecastDemandRequest, context: Context
     ) -> demand_pb2.BatchForecastDemandResponse:
@@ -206,6 +228,18 @@ class FakeReplenishment(replenishment_pb2_grpc.ReplenishmentServiceServicer):
             method=request.method,
             table_inputs=["backorders", "on_order"],
             reason="The position is below the reorder point.",
+            expected_fill_rate=0.9,
+            order_date="2025-07-04" if request.lots else "",
+            target_kind=request.target_kind,
+            choices=[
+                supply_pb2.SupplyChoice(
+                    kind=supply_pb2.SUPPLY_KIND_SUPPLIER, source=one.supplier_id, chosen=True
+                )
+                for one in request.suppliers
+            ],
+            cheapest_change=supply_pb2.DecisionChange(field="on_hand", turning_value=level)
+            if request.HasField("budget")
+            else None,
         )
 
     def BatchRecommendReorder(
@@ -226,7 +260,30 @@ class FakeReplenishment(replenishment_pb2_grpc.ReplenishmentServiceServicer):
             stockout_probabilities=[0.25] * len(skus),
             cover_days=[9] * len(skus),
             method=request.method,
+            expected_fill_rates=[0.9] * len(skus),
+            expected_shortages=[0.5] * len(skus),
+            expected_holdings=levels,
         )
+
+    def ScoreStockoutRisk(
+        self, request: replenishment_pb2.ScoreStockoutRiskRequest, context: Context
+    ) -> replenishment_pb2.ScoreStockoutRiskResponse:
+        self.script.enter(request, context)
+        return replenishment_pb2.ScoreStockoutRiskResponse(
+            provenance=PROVENANCE, row_statuses=statuses_of(iter(request.skus))
+        )
+
+    def AllocateEchelons(
+        self, request: replenishment_pb2.AllocateEchelonsRequest, context: Context
+    ) -> replenishment_pb2.AllocateEchelonsResponse:
+        self.script.enter(request, context)
+        return replenishment_pb2.AllocateEchelonsResponse(provenance=FORMULA, exact=True)
+
+    def AssessLane(
+        self, request: replenishment_pb2.AssessLaneRequest, context: Context
+    ) -> replenishment_pb2.AssessLaneResponse:
+        self.script.enter(request, context)
+        return replenishment_pb2.AssessLaneResponse(provenance=FORMULA, resilience=50.0)
 
     def ComputePolicy(
         self, request: replenishment_pb2.ComputePolicyRequest, context: Context
@@ -244,6 +301,8 @@ class FakeReplenishment(replenishment_pb2_grpc.ReplenishmentServiceServicer):
             answer.reorder_point.reorder_point = 20.0
             if request.reorder_point.HasField("order_quantity"):
                 answer.reorder_point.average_inventory = request.reorder_point.order_quantity / 2
+        elif formula == "season":
+            answer.season.order_quantity = 7.0
         else:
             answer.newsvendor.critical_ratio = 0.75
         return answer

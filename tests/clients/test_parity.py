@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parlevel.client import AsyncClient, Client, Limits
-from parlevel.client.wire import demand, model, policy, replenishment
+from parlevel.client.wire import demand, explanation, model, policy, replenishment
 from parlevel.v1 import demand_pb2, model_pb2, replenishment_pb2
 
 if TYPE_CHECKING:
@@ -49,9 +49,13 @@ def test_every_method_of_the_contract_can_be_asked() -> None:
     asked = {
         demand.FORECAST_DEMAND,
         demand.BATCH_FORECAST_DEMAND,
+        explanation.EXPLAIN_FORECAST,
         replenishment.RECOMMEND_REORDER,
         replenishment.BATCH_RECOMMEND_REORDER,
         policy.COMPUTE_POLICY,
+        replenishment.SCORE_STOCKOUT_RISK,
+        replenishment.ALLOCATE_ECHELONS,
+        replenishment.ASSESS_LANE,
         model.LIST_MODELS,
         model.GET_MODEL,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,17 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from parlevel.client import Limits, PlanDay, ReorderMethod, RowStatus, errors
-from parlevel.v1 import demand_pb2, replenishment_pb2
+from parlevel.client import (
+    AsyncClient,
+    Client,
+    Limits,
+    PlanDay,
+    ReorderMethod,
+    RowStatus,
+    errors,
+)
+from parlevel.client.values.supply import SupplyKind, TargetKind
+from parlevel.v1 import demand_pb2, policy_pb2, replenishment_pb2, supply_pb2
 from tests.clients.conftest import Asker, call
 
 if TYPE_CHECKING:
@@ -163,3 +173,79 @@ def test_a_formula_without_an_input_it_needs_is_a_type_error(
 ) -> None:
     with pytest.raises(TypeError, match=f"'{missing}' is required"):
         ask.one(call(method))
+
+
+def test_an_order_may_draw_on_more_than_stock(ask: Asker, script: Script) -> None:
+    lots = [supply_pb2.StockLot(quantity=3.0, expiry_date="2025-07-03")]
+    order = ask.one(
+        call(
+            "recommend_reorder",
+            "S3",
+            "L1",
+            lots=lots,
+            suppliers=[supply_pb2.SupplierOption(supplier_id="near")],
+            target_kind="fill_rate",
+            fill_rate=0.9,
+            budget=0.0,
+        )
+    )
+    sent: Any = script.seen[0].request
+    assert list(sent.lots) == lots
+    assert sent.HasField("budget")
+    assert sent.target_kind == supply_pb2.TARGET_KIND_FILL_RATE
+    assert order.order_date == dt.date(2025, 7, 4)
+    assert order.target_kind is TargetKind.FILL_RATE
+    assert [(one.kind, one.source) for one in order.choices] == [(SupplyKind.SUPPLIER, "near")]
+    assert order.cheapest_change.turning_value == 3.0
+
+
+def test_without_options_there_is_no_choice_and_no_date(ask: Asker) -> None:
+    order = ask.one(call("recommend_reorder", "S3", "L1"))
+    assert order.order_date is None
+    assert order.choices == ()
+    assert order.cheapest_change is None
+    assert order.expected_fill_rate == 0.9
+
+
+PLANNING = [
+    (
+        "compute_policy",
+        replenishment_pb2.ComputePolicyRequest(season=policy_pb2.SeasonInputs(underage_cost=3)),
+        lambda answer: answer.season.order_quantity == 7.0,
+    ),
+    (
+        "score_stockout_risk",
+        replenishment_pb2.ScoreStockoutRiskRequest(skus=["S1"], locations=["L1"]),
+        lambda answer: list(answer.row_statuses) == [demand_pb2.ROW_STATUS_OK],
+    ),
+    (
+        "allocate_echelons",
+        replenishment_pb2.AllocateEchelonsRequest(service_level=0.95),
+        lambda answer: answer.exact,
+    ),
+    (
+        "assess_lane",
+        replenishment_pb2.AssessLaneRequest(required_units=1.0),
+        lambda answer: answer.resilience == 50.0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "request_", "holds"), PLANNING)
+def test_planning_takes_and_gives_the_messages_of_the_contract(
+    address: str,
+    script: Script,
+    method: str,
+    request_: Any,  # noqa: ANN401 - any message
+    holds: Any,  # noqa: ANN401 - a predicate
+) -> None:
+    with Client(address) as client:
+        assert holds(getattr(client.replenishment, method)(request_, timeout_seconds=5.0))
+
+    async def awaited() -> Any:  # noqa: ANN401 - any message
+        async with AsyncClient(address) as client:
+            return await getattr(client.replenishment, method)(request_, request_id="r")
+
+    assert holds(asyncio.run(awaited()))
+    assert [seen.request for seen in script.seen] == [request_, request_]
+    assert script.seen[1].request_id == "r"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,12 +21,14 @@ from serving.domain.inventory_formulas import (
 from serving.domain.inventory_policy import (
     EconomicOrderQuantityInputs,
     NewsvendorInputs,
-    PolicyResult,
     ReorderPointInputs,
     SafetyStockInputs,
     SafetyStockMethod,
 )
 from serving.errors import InvalidField
+
+if TYPE_CHECKING:
+    from serving.domain.policies import PolicyResult
 
 amounts = st.floats(0.01, 1e6)
 days = st.floats(0, 90)
@@ -188,7 +191,7 @@ def test_demand_only_takes_the_lead_time_as_certain() -> None:
 def test_an_uncertain_lead_time_needs_the_mean_demand() -> None:
     with pytest.raises(InvalidField) as refused:
         SafetyStockInputs(20, 9, 0.95, lead_time_std_days=2)
-    assert refused.value.field == "safety_stock.mean_demand"
+    assert refused.value.field == "mean_demand"
 
 
 @given(demand=amounts, lead=days, stock=amounts, quantity=amounts, more=st.floats(0, 10))
@@ -267,19 +270,19 @@ def test_the_newsvendor_never_orders_less_than_nothing() -> None:
 @pytest.mark.parametrize(
     ("kind", "numbers", "field"),
     [
-        (EconomicOrderQuantityInputs, (0, 1, 1), "economic_order_quantity.annual_demand"),
-        (EconomicOrderQuantityInputs, (1, -1, 1), "economic_order_quantity.ordering_cost"),
-        (EconomicOrderQuantityInputs, (1, 1, math.inf), "economic_order_quantity.holding_cost"),
-        (SafetyStockInputs, (-1, 1, 0.9), "safety_stock.demand_std"),
-        (SafetyStockInputs, (1, math.nan, 0.9), "safety_stock.lead_time_days"),
-        (SafetyStockInputs, (1, 1, 1.0), "safety_stock.service_level"),
-        (SafetyStockInputs, (1, 1, math.nan), "safety_stock.service_level"),
-        (ReorderPointInputs, (-1, 1), "reorder_point.annual_demand"),
-        (ReorderPointInputs, (1, 1, 0, 0, -1), "reorder_point.order_quantity"),
-        (NewsvendorInputs, (-1, 1, 1, 1), "newsvendor.underage_cost"),
-        (NewsvendorInputs, (0, 0, 1, 1), "newsvendor.overage_cost"),
-        (NewsvendorInputs, (1, 0, 1, 1), "newsvendor.overage_cost"),
-        (NewsvendorInputs, (1, 1, 1, 1e16), "newsvendor.demand_std"),
+        (EconomicOrderQuantityInputs, (0, 1, 1), "annual_demand"),
+        (EconomicOrderQuantityInputs, (1, -1, 1), "ordering_cost"),
+        (EconomicOrderQuantityInputs, (1, 1, math.inf), "holding_cost"),
+        (SafetyStockInputs, (-1, 1, 0.9), "demand_std"),
+        (SafetyStockInputs, (1, math.nan, 0.9), "lead_time_days"),
+        (SafetyStockInputs, (1, 1, 1.0), "service_level"),
+        (SafetyStockInputs, (1, 1, math.nan), "service_level"),
+        (ReorderPointInputs, (-1, 1), "annual_demand"),
+        (ReorderPointInputs, (1, 1, 0, 0, -1), "order_quantity"),
+        (NewsvendorInputs, (-1, 1, 1, 1), "underage_cost"),
+        (NewsvendorInputs, (0, 0, 1, 1), "overage_cost"),
+        (NewsvendorInputs, (1, 0, 1, 1), "overage_cost"),
+        (NewsvendorInputs, (1, 1, 1, 1e16), "demand_std"),
     ],
 )
 def test_a_number_outside_its_range_is_refused_by_name(

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.domain.cover_demand import CoverDemand, CoverForecast
 from serving.domain.demand import interpolate_levels
+from serving.domain.protection import quantile
+from serving.domain.reorder_batch import BatchReorderQuery
 from serving.domain.reorder_levels import (
-    CoverDemand,
     ReorderLevels,
     ReorderTerms,
+    Rule,
     decide,
-    explain,
     order_quantity,
-    quantiles_at,
     stockout_probability,
 )
-from serving.domain.replenishment import BatchReorderQuery, ReorderMethod, ReorderQuery
+from serving.domain.reorder_words import explain
+from serving.domain.replenishment import ReorderMethod, ReorderQuery
 from serving.domain.series import PlanDay
 from serving.errors import BeyondTrained, InvalidField, TooLarge
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 LEVELS = (0.02, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 LADDER = (2.0, 8.0, 10.0, 14.0, 20.0, 24.0, 40.0)
@@ -50,20 +58,32 @@ def terms(**changed: float) -> ReorderTerms:
     return ReorderTerms(**{name: np.array([one]) for name, one in (values | changed).items()})
 
 
-def demand(ladder: tuple[float, ...] | list[float] = LADDER, scale: float = 1.0) -> CoverDemand:
-    quantiles = scale * np.array([ladder])
+def demand_of(quantiles: Floats, scale: float = 1.0) -> CoverDemand:
+    """Return demand over a lead time that is certain, nothing being demanded within it."""
     mean = quantiles.mean(axis=1)
-    return CoverDemand(
-        levels=LEVELS,
-        quantiles=quantiles,
-        mean=mean,
-        daily_mean=mean / 5.0,
-        daily_std=scale * np.array([3.0]),
+    return CoverDemand.of(
+        CoverForecast(
+            levels=LEVELS,
+            quantiles=quantiles[:, None],
+            means=mean[:, None],
+            lead_quantiles=np.zeros_like(quantiles)[:, None],
+            weights=np.ones((len(quantiles), 1)),
+            daily_mean=mean / 5.0,
+            daily_std=np.full(len(quantiles), 3.0 * scale),
+        )
     )
 
 
+def demand(ladder: tuple[float, ...] | list[float] = LADDER, scale: float = 1.0) -> CoverDemand:
+    return demand_of(scale * np.array([ladder]), scale)
+
+
+def quantiles_at(quantiles: Floats, wanted: Floats) -> Floats:
+    return quantile(demand_of(quantiles).over_cover, wanted)
+
+
 def decided(method: ReorderMethod = ReorderMethod.DISTRIBUTION, **changed: float) -> ReorderLevels:
-    return decide(terms(**changed), demand(), method)
+    return decide(terms(**changed), demand(), Rule(method))
 
 
 def ordered(position: float, up_to: float, *, pack: float, minimum: float) -> float:
@@ -77,7 +97,7 @@ def ordered(position: float, up_to: float, *, pack: float, minimum: float) -> fl
 
 
 def exceeding(position: float) -> tuple[float, bool]:
-    probability, bounded = stockout_probability(LEVELS, np.array([LADDER]), np.array([position]))
+    probability, bounded = stockout_probability(demand(), np.array([position]))
     return float(probability[0]), bool(bounded[0])
 
 
@@ -204,7 +224,7 @@ def test_a_higher_promise_never_lowers_the_level(
     ladder: list[float], low: float, high: float, method: ReorderMethod
 ) -> None:
     low, high = sorted((low, high))
-    levels = [decide(terms(service_level=one), demand(ladder), method) for one in (low, high)]
+    levels = [decide(terms(service_level=one), demand(ladder), Rule(method)) for one in (low, high)]
     assert levels[1].order_up_to[0] >= levels[0].order_up_to[0] - 1e-9
 
 
@@ -214,8 +234,10 @@ def test_a_higher_promise_never_lowers_the_level(
 def test_levels_follow_the_unit_of_measure(
     ladder: list[float], level: float, scale: float, method: ReorderMethod
 ) -> None:
-    once = decide(terms(service_level=level), demand(ladder), method)
-    scaled = decide(terms(service_level=level, on_hand=5.0 * scale), demand(ladder, scale), method)
+    once = decide(terms(service_level=level), demand(ladder), Rule(method))
+    scaled = decide(
+        terms(service_level=level, on_hand=5.0 * scale), demand(ladder, scale), Rule(method)
+    )
     for name in ("order_up_to", "safety_stock", "order_quantity"):
         assert getattr(scaled, name)[0] == pytest.approx(
             getattr(once, name)[0] * scale, rel=1e-9, abs=1e-6
@@ -223,29 +245,23 @@ def test_levels_follow_the_unit_of_measure(
 
 
 def test_a_certain_demand_needs_no_safety_stock() -> None:
-    certain = CoverDemand(
-        levels=LEVELS,
-        quantiles=np.full((1, 7), 10.0),
-        mean=np.array([10.0]),
-        daily_mean=np.array([2.0]),
-        daily_std=np.array([0.0]),
-    )
+    certain = demand_of(np.full((1, 7), 10.0), 0.0)
     for method in ReorderMethod:
-        levels = decide(terms(), certain, method)
+        levels = decide(terms(), certain, Rule(method))
         assert levels.safety_stock[0] == 0.0
         assert levels.order_up_to[0] == 10.0
 
 
 def test_quantiles_are_read_for_each_row_at_its_own_level() -> None:
     rows = np.array([LADDER, LADDER, LADDER])
-    read = quantiles_at(LEVELS, rows, np.array([0.99, 0.5, 0.925]))
+    read = quantiles_at(rows, np.array([0.99, 0.5, 0.925]))
     assert read.tolist() == pytest.approx([40.0, 10.0, 22.0])
 
 
 @given(ladder=ladders, level=st.one_of(service, st.sampled_from(LEVELS)))
 def test_a_quantile_has_the_bits_the_forecast_gives_it(ladder: list[float], level: float) -> None:
     row = np.array([ladder])
-    read = quantiles_at(LEVELS, row, np.array([level]))
+    read = quantiles_at(row, np.array([level]))
     assert read.tobytes() == interpolate_levels(LEVELS, row, (level,)).tobytes()
 
 
@@ -272,7 +288,7 @@ def test_the_stock_out_probability_is_read_off_the_quantiles(
 
 def test_where_no_demand_is_likely_an_empty_shelf_is_no_certain_stock_out() -> None:
     quantiles = np.array([[0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 5.0]])
-    probability, bounded = stockout_probability(LEVELS, quantiles, np.array([0.0]))
+    probability, bounded = stockout_probability(demand_of(quantiles), np.array([0.0]))
     assert probability[0] == pytest.approx(0.25)
     assert not bounded[0]
 
@@ -283,15 +299,15 @@ def test_more_stock_never_raises_the_stock_out_probability(
 ) -> None:
     low, high = sorted((low, high))
     rows = np.array([ladder, ladder])
-    (more, less), _ = stockout_probability(LEVELS, rows, np.array([low, high]))
+    (more, less), _ = stockout_probability(demand_of(rows), np.array([low, high]))
     assert 0 <= less <= more <= 1
 
 
 @given(ladder=ladders, level=service)
 def test_the_level_bought_keeps_the_promise_made(ladder: list[float], level: float) -> None:
     quantiles = np.array([ladder])
-    up_to = quantiles_at(LEVELS, quantiles, np.array([level]))
-    probability, _ = stockout_probability(LEVELS, quantiles, up_to)
+    up_to = quantiles_at(quantiles, np.array([level]))
+    probability, _ = stockout_probability(demand_of(quantiles), up_to)
     assert probability[0] <= 1 - level + 1e-6
 
 
@@ -340,12 +356,12 @@ def test_a_cover_that_adds_up_to_whole_days_is_not_rounded_up_by_its_rounding_er
 
 def test_the_reason_carries_the_numbers() -> None:
     asked = terms(pack_size=12.0, minimum_order_quantity=20.0)
-    assert explain(asked, decide(asked, demand(), ReorderMethod.DISTRIBUTION)) == (
+    assert explain(asked, decide(asked, demand(), Rule())) == (
         "Order 24: the inventory position of 5 is 19 below the order-up-to level of 24 (16.86 "
         "expected over 5 days and 7.14 of safety stock for a service level of 0.95), raised to "
         "the minimum order of 20 and whole packs of 12."
     )
     asked = terms(on_hand=30.0)
-    assert explain(asked, decide(asked, demand(), ReorderMethod.DISTRIBUTION)).startswith(
+    assert explain(asked, decide(asked, demand(), Rule())).startswith(
         "Order nothing: the inventory position of 30 has reached the order-up-to level of 24 ("
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +152,37 @@ def test_a_port_in_use_is_a_sentence_naming_the_setting(
     failed = other.run("start", **{taken: str(getattr(service, door))})
     assert failed.returncode != 0
     assert re.search(rf"{taken} must name a free port", failed.stderr)
+
+
+def test_the_health_watch_is_told_while_http_still_finishes_what_is_in_flight(
+    tmp_path: Path,
+) -> None:
+    service = Service(tmp_path, free_port(), free_port())
+    assert service.run("start").returncode == 0
+    body = orjson.dumps(POLICY)
+    head = (
+        "POST /v1/policy:compute HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    with (
+        grpc.insecure_channel(f"127.0.0.1:{service.grpc}") as channel,
+        socket.create_connection(("127.0.0.1", service.http), timeout=10) as held,
+        ThreadPoolExecutor(1) as stopping,
+    ):
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        held.sendall(head.encode() + body[:-1])
+        time.sleep(0.2)  # its head has arrived
+        stopped = stopping.submit(service.run, "stop")
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        policies = replenishment_pb2_grpc.ReplenishmentServiceStub(channel)
+        request = json_format.ParseDict(POLICY, replenishment_pb2.ComputePolicyRequest())
+        assert policies.ComputePolicy(request, timeout=5).HasField("economic_order_quantity")
+        assert not stopped.done(), "HTTP still has a request in flight"
+        held.sendall(body[-1:])
+        assert held.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert stopped.result(10).returncode == 0
 
 
 def test_stopping_is_quick_beside_an_open_health_watch(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from loadtests.kills.__main__ import KINDS
+from loadtests.kills.children import kill, require, rounds
 from serving.adapters.features import CURRENT, DATABASE, SEPARATOR
 from serving.adapters.releases import GRAPH
 from serving.compose import Sources, flows_of, sources_of
@@ -19,11 +25,14 @@ from training.content import ForecastRun
 from training.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from serving.gate import Flows
     from serving.settings import Settings
     from training.content import Recipe
 
 pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
 
 
 class Running:
@@ -51,6 +60,56 @@ class Running:
 @pytest.fixture
 def running(own_home: Settings) -> Running:
     return Running(own_home)
+
+
+@pytest.fixture(scope="module")
+def killed(home: Settings) -> subprocess.CompletedProcess[str]:
+    """Return what two kills of each kind came to, in a process that forks before it trains."""
+    return subprocess.run(
+        [sys.executable, "-m", "loadtests.kills", "--times", "2", "--home", str(home.home)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_work_killed_at_random_moments_leaves_the_old_state_or_the_new_whole(
+    killed: subprocess.CompletedProcess[str], kind: str
+) -> None:
+    (row,) = [line for line in killed.stdout.splitlines() if line.startswith(f"│ {kind} ")]
+    assert "2 of 2" in row, killed.stdout + killed.stderr
+
+
+def test_what_is_not_whole_after_a_kill_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+
+    class Careless:
+        """Writes its state in place."""
+
+        def prepare(self) -> None:
+            file.write_text("00")
+
+        def run(self, number: int, begin: Callable[[], None]) -> None:
+            begin()
+            for half in range(2):
+                with file.open("r+") as state:
+                    state.seek(half)
+                    state.write(str(number % 2))
+                time.sleep(0.2)
+
+        def strike(self, child: int) -> None:
+            kill(child)
+
+        def check(self, number: int) -> None:
+            require(file.read_text() in ("00", "11"), "half of it is new")
+            file.write_text(str(number % 2) * 2)
+
+    found = list(rounds(Careless(), times=6, seed=7))
+    assert any("half of it is new" in one.failure for one in found)
+    assert any(not one.failure for one in found)
 
 
 def damage_series(settings: Settings, key: tuple[str, str]) -> None:
@@ -128,5 +187,5 @@ def test_a_lost_registry_stops_no_answer_and_the_next_training_makes_it_anew(
     assert result.version == "2", "the release that serves is not written over"
     assert Registry(settings).promote("forecast", "2")
     running.look()
-    assert running.flows.model.get_model("forecast").version == "2"
+    assert running.sources.models.current().description.version == "2"
     assert running.ask() == before, "the same data and recipe give the same model"

@@ -11,12 +11,14 @@ from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 
+from parlevel.v1 import model_pb2
+from serving.domain.model import RefusedModel
 from serving.errors import ParlevelError
 from serving.grpc import desk
-from serving.grpc.demand import ForecastServicer
-from serving.grpc.model import ModelServicer
-from serving.grpc.replenishment import ReplenishmentServicer
+from serving.grpc.desk import methods as methods_of
+from serving.grpc.model import description_message
 from serving.http.contract import methods
+from serving.http.model import description_body
 from serving.wire import status_of
 from tests.fakes.doors import ODD, Rig
 from tests.fakes.questions import ANSWERED, ONE, REFUSED
@@ -32,12 +34,7 @@ ALL = {
 
 def ask_grpc(rig: Rig, path: str, question: dict[str, Any]) -> Message:
     """Ask as the gRPC door does, from the bytes of a message on; a failure is its status."""
-    servicers: list[desk.Servicer] = [
-        ForecastServicer(rig.flows.demand, rig.flows.forecasts),
-        ReplenishmentServicer(rig.flows.replenishment, rig.flows.reorders),
-        ModelServicer(rig.flows.model),
-    ]
-    found = {name: one for servicer in servicers for name, one in desk.methods(servicer).items()}
+    found = {name: one for servicer in rig.servicers for name, one in methods_of(servicer).items()}
     method = methods()[path]
     request: Message = GetMessageClass(method.input_type)()
     json_format.ParseDict(question, request)
@@ -114,6 +111,18 @@ def test_doubles_arrive_with_their_last_bit() -> None:
         ("/v1/reorder:recommend", "on_hand", {"on_hand": 0.5}),
         ("/v1/reorder:batchRecommend", "on_hand[0]", {"on_hand": [0.5]}),
         ("/v1/policy:compute", "newsvendor.demand_std", {"newsvendor": {"demand_std": 0.5}}),
+        (
+            "/v1/policy:compute",
+            "season.demand.normal.mean",
+            {"season": {"demand": {"normal": {"mean": 0.5}}}},
+        ),
+        (
+            "/v1/reorder:recommend",
+            "lead_time.gamma.mean_days",
+            {"lead_time": {"gamma": {"mean_days": 0.5}}},
+        ),
+        ("/v1/lane:assess", "service_levels[0]", {"service_levels": [0.5]}),
+        ("/v1/stockout-risk:score", "unit_values[0]", {"unit_values": [0.5]}),
     ],
 )
 def test_both_doors_refuse_what_is_no_number(
@@ -126,3 +135,9 @@ def test_both_doors_refuse_what_is_no_number(
     status = ask_grpc(Rig(), path, sent)
     assert isinstance(status, status_pb2.Status)
     assert refusal["message"] == status.message == f"{field} must be a finite number"
+
+
+def test_a_model_whose_first_release_was_refused_reads_alike_at_both_doors() -> None:
+    refused = RefusedModel("uplift", "release uplift/1 is refused: model.onnx is missing")
+    body = orjson.dumps(description_body(refused))
+    assert json_format.Parse(body, model_pb2.ModelDescription()) == description_message(refused)

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serving.domain.attribution import Boxes
     from serving.domain.model import ModelDescription
+    from serving.domain.overrides import Override
+    from serving.domain.routes import Routes
+    from serving.domain.totals import TotalShapes
 
     Floats = NDArray[np.float32]
 
@@ -41,8 +45,11 @@ KINDS = 12  # of series whose pasts are drawn; the rest repeat them
 class FakeModel:
     """Answers with numbers that every column of a row has a part in; keeps the rows."""
 
-    def __init__(self, version: str = "7") -> None:
+    def __init__(self, version: str = "7", routes: Routes | None = None) -> None:
         self.rows: list[Floats] = []
+        self.routes = routes
+        self.boxes: Boxes | None = None
+        self.totals: TotalShapes | None = None
         self.description: ModelDescription = dataclasses.replace(
             DESCRIPTION,
             version=version,
@@ -91,6 +98,7 @@ class FakeFeatures:
 
     def __init__(self) -> None:
         self.feature_set_hash = feature_set_hash()
+        self.said: dict[tuple[str, str], tuple[Override, ...]] = {}
         self.stored: dict[str, dict[tuple[str, ...], StoredRecord]] = {view: {} for view in WIDTHS}
 
     def snapshot(self) -> FakeFeatures:
@@ -101,6 +109,9 @@ class FakeFeatures:
 
     def records(self, view: str, keys: Sequence[tuple[str, ...]]) -> list[StoredRecord | None]:
         return [self.stored[view].get(key) for key in keys]
+
+    def overrides(self, sku: str, location: str) -> tuple[Override, ...]:
+        return self.said.get((sku, location), ())
 
     def stock(self, sku: str, location: str) -> StockInputs:
         del sku, location
@@ -154,6 +165,8 @@ def product_values(seed: int) -> Floats:
     values[PRODUCT["seasonal"]] = seed % 2
     values[PRODUCT["category_level"]] = 3.0 + seed
     values[PRODUCT["category_weekday"]] = np.linspace(0.5, 1.5, WEEK)
+    values[PRODUCT["product_level"]] = 2.0 + seed
+    values[PRODUCT["product_weekday"]] = np.linspace(0.7, 1.3, WEEK)
     values[PRODUCT["category_state"]] = state_of(past(1_000 + seed))
     return values
 

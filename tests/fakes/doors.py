@@ -12,26 +12,56 @@ import numpy as np
 import orjson
 
 from serving import errors
+from serving.domain.anomaly import OWN_FEATURES, AnomalyAnswer
+from serving.domain.attribution import Driver
 from serving.domain.demand import Forecast, ForecastBatch, ForecastRoute, PlanSource
+from serving.domain.explanation import Explanation
 from serving.domain.model import Certificate, ModelDescription
-from serving.domain.replenishment import Reorder, ReorderBatch
+from serving.domain.reorder_batch import ReorderBatch
+from serving.domain.replenishment import AfterOrder, Reorder
+from serving.domain.retrain import Reading, decide
+from serving.domain.routes import Answered
 from serving.domain.series import Provenance, RowStatus
+from serving.domain.stockout_risk import RiskBatch, RiskFigures
+from serving.domain.supply import DecisionChange, SupplyChoice, SupplyKind
+from serving.domain.tiers import DemandPattern, DemandTier
+from serving.flows.cost_analysis import PAST_ACTIONS, CostAnalysisFlow
+from serving.flows.drift import DriftFlow
+from serving.flows.experiment import ExperimentFlow
 from serving.flows.replenishment import ReplenishmentFlow
+from serving.flows.supplier import LEAD_TIME, PERFORMANCE, SupplierFlow
+from serving.flows.uplift import UpliftFlow
 from serving.gate import Flows, Gate
 from serving.gather import Gather
+from serving.grpc.anomaly import AnomalyServicer
+from serving.grpc.cost import CostServicer
 from serving.grpc.demand import ForecastServicer
+from serving.grpc.drift import DriftServicer
+from serving.grpc.experiment import ExperimentServicer
 from serving.grpc.model import ModelServicer
 from serving.grpc.replenishment import ReplenishmentServicer
 from serving.grpc.server import AsyncioDoor, Listening, ThreadsDoor
+from serving.grpc.supplier import SupplierServicer
+from serving.grpc.uplift import UpliftServicer
 from serving.http.door import HttpDoor, Page
+from tests.fakes.cost import cost_flow
+from tests.fakes.uplift import FakeUpliftModel, FakeUpliftModels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from serving.domain.anomaly import AnomalyQuery
     from serving.domain.demand import BatchForecastQuery, ForecastQuery
-    from serving.domain.inventory_policy import PolicyInputs
-    from serving.domain.replenishment import BatchReorderQuery, PolicyAnswer, ReorderQuery
+    from serving.domain.drift import DriftQuery, DriftReport
+    from serving.domain.echelons import EchelonPlan, EchelonQuery
+    from serving.domain.lanes import LaneAssessment, LaneQuery
+    from serving.domain.policies import PolicyAnswer, PolicyInputs
+    from serving.domain.reorder_batch import BatchReorderQuery
+    from serving.domain.replenishment import ReorderQuery
+    from serving.domain.retrain import RetrainAnswer
+    from serving.domain.stockout_risk import RiskQuery
     from serving.gate import Call
+    from serving.grpc.desk import Servicer
     from serving.grpc.server import GrpcDoor
 
 ORIGIN = dt.date(2026, 3, 31)
@@ -59,6 +89,12 @@ DESCRIPTION = ModelDescription(
     data_end=ORIGIN,
     certificate=Certificate(1000, 100, 1 / 3 * 1e-7, passed=True),
     metrics=(("wmape", 1 / 3), ("bias", -0.01)),
+)
+
+
+ANSWERED = (
+    Answered(DemandTier.SPARSE, DemandPattern.LUMPY, "lumpy: a rate was better"),
+    Answered(DemandTier.GLOBAL_MODEL, DemandPattern.SMOOTH, "smooth: nothing was better"),
 )
 
 
@@ -93,7 +129,12 @@ class FakeDemand:
             quantiles=odd(query.horizon, len(query.levels)),
             plan_sources=(PlanSource.LAST_REGIME,) * query.horizon,
             provenance=PROVENANCE,
+            answered=ANSWERED[0],
         )
+
+    def explain(self, query: ForecastQuery) -> Explanation:
+        contributions = odd(query.horizon, len(Driver))
+        return Explanation(self.forecast(query), odd(query.horizon), contributions)
 
     def forecast_batch(self, query: BatchForecastQuery) -> ForecastBatch:
         self._take(query)
@@ -109,6 +150,7 @@ class FakeDemand:
             mean=odd(rows, query.horizon),
             quantiles=odd(rows, query.horizon, len(query.levels)),
             provenance=PROVENANCE,
+            answered=tuple(ANSWERED[row % 2] for row in range(rows)),
         )
 
 
@@ -120,7 +162,7 @@ class FakeReplenishment:
 
     def recommend(self, query: ReorderQuery) -> Reorder:
         self.queries.append(query)
-        if query.on_hand is None:
+        if query.on_hand is None and query.supply is None:
             raise errors.MissingInput("on_hand", "inventory")
         return Reorder(
             query=query,
@@ -137,6 +179,12 @@ class FakeReplenishment:
             table_inputs=("lead_time_days",),
             reason="a reason",
             provenance=PROVENANCE,
+            expected_fill_rate=1 / 7,
+            after_order=AfterOrder(0.1, 1 / 3, 5e-324, 0.2),
+            order_date=ORIGIN,
+            supplier_id="S9",
+            choices=(SupplyChoice(SupplyKind.EXPEDITE, "", 1.0, 0.5, 1 / 3, 0.1, chosen=True),),
+            cheapest_change=DecisionChange("on_hand", 0.1, 1 / 3, "a sentence"),
         )
 
     def recommend_batch(self, query: BatchReorderQuery) -> ReorderBatch:
@@ -153,10 +201,41 @@ class FakeReplenishment:
             stockout_probabilities=odd(rows),
             cover_days=np.arange(rows),
             provenance=PROVENANCE,
+            expected_fill_rates=odd(rows),
+            expected_shortages=odd(rows),
+            expected_holdings=odd(rows),
         )
+
+    def score_risk(self, query: RiskQuery) -> RiskBatch:
+        self.queries.append(query)
+        rows = len(query.skus)
+        figures = RiskFigures(
+            stockout_probabilities=odd(rows),
+            expected_shortages=odd(rows),
+            expected_demand=odd(rows),
+            days_of_supply=odd(rows),
+            velocity_ratios=odd(rows),
+            flags=np.resize(np.array([1, 2, 3]), rows),
+            money_at_risk=odd(rows),
+            ranking=np.arange(rows),
+        )
+        return RiskBatch(query, (RowStatus.OK,) * rows, np.arange(rows), figures, PROVENANCE)
+
+    def allocate_echelons(self, query: EchelonQuery) -> EchelonPlan:
+        return ReplenishmentFlow(None, None).allocate_echelons(query)  # type: ignore[arg-type]
+
+    def assess_lane(self, query: LaneQuery) -> LaneAssessment:
+        return ReplenishmentFlow(None, None).assess_lane(query)  # type: ignore[arg-type]
 
     def compute_policy(self, inputs: PolicyInputs) -> PolicyAnswer:
         return ReplenishmentFlow(None, None).compute_policy(inputs)  # type: ignore[arg-type]
+
+
+READINGS = [
+    Reading(dt.date(2026, 6, day), rule, 1 / 3, 0.25, broken=broken, detail=f"{rule} on {day}")
+    for day in range(1, 9)
+    for rule, broken in (("wmape_category_location", True), ("missing_data", False))
+]
 
 
 class FakeModels:
@@ -169,6 +248,69 @@ class FakeModels:
         if name != DESCRIPTION.name:
             raise errors.UnknownModel(name)
         return DESCRIPTION
+
+
+class FakeAnomalies:
+    """Scores that depend on the place of a row alone."""
+
+    def score(self, query: AnomalyQuery) -> AnomalyAnswer:
+        rows, drivers = len(query.inputs), query.driver_count
+        per_driver = odd(rows * drivers).reshape(rows, drivers)
+        return AnomalyAnswer(
+            row_count=rows,
+            scores=odd(rows),
+            p_values=odd(rows),
+            flags=odd(rows) <= query.false_alarm_rate,
+            features=OWN_FEATURES[query.kind],
+            driver_count=drivers,
+            driver_features=np.zeros((rows, drivers), dtype=np.int64),
+            driver_contributions=per_driver,
+            driver_values=per_driver,
+            driver_usual_lows=-per_driver,
+            driver_usual_highs=per_driver,
+            provenance=PROVENANCE,
+        )
+
+
+SHARE = {"count": 9, "observed": 1 / 3, "shrunk": 0.4, "low": 0.1, "high": 0.7}
+
+
+class FakeReference:
+    """Two suppliers, one of whom little is known, and two past actions."""
+
+    generation = "1"
+
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        if (kind, key) == (PAST_ACTIONS, ""):
+            return {"actions": [[1, 100.0, 1 / 3 * 100], [8, 30.0, -5.0]]}
+        days = {"orders": 9, "open_orders": 1, "lead_time": [1 / 3 + day for day in range(99)]}
+        if kind == LEAD_TIME and key in {"", "S1", "S2"}:
+            return {**days, "delay": [day - 30.1 for day in range(99)] if key == "S1" else None}
+        if kind == PERFORMANCE and key in {"S1", "S2"}:
+            return {
+                "supplier_id": key,
+                "delivered_orders": 8,
+                "open_orders": 1,
+                "on_time": dict(SHARE),
+                "defects": dict(SHARE) if key == "S1" else {"count": 0},
+                "price_premium": -0.1 if key == "S1" else None,
+                "priced_orders": 4,
+                "lead_time_mean_days": 1 / 3,
+                "lead_time_std_days": 0.1,
+            }
+        return None
+
+
+class FakeDrift:
+    """The real check of rows that are sent; a verdict that is always the same."""
+
+    def check(self, query: DriftQuery) -> DriftReport:
+        return DriftFlow((), None, None, None, None).check(query)  # type: ignore[arg-type]
+
+    def verdict(self, name: str) -> RetrainAnswer:
+        if name not in {"", DESCRIPTION.name}:
+            raise errors.UnknownModel(name)
+        return decide(READINGS)
 
 
 def _each(answer: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
@@ -215,11 +357,18 @@ class Rig:
         self.noted = Noted()
         self.executor = ThreadPoolExecutor(2)
         self.flows = Flows(
-            self.demand,  # type: ignore[arg-type]
-            self.replenishment,  # type: ignore[arg-type]
-            FakeModels(),  # type: ignore[arg-type]
-            Gather(_each(self.demand.forecast)),
-            Gather(_each(self.replenishment.recommend)),
+            demand=self.demand,  # type: ignore[arg-type]
+            replenishment=self.replenishment,  # type: ignore[arg-type]
+            model=FakeModels(),  # type: ignore[arg-type]
+            forecasts=Gather(_each(self.demand.forecast)),
+            reorders=Gather(_each(self.replenishment.recommend)),
+            experiment=ExperimentFlow(),
+            uplift=UpliftFlow(FakeUpliftModels(FakeUpliftModel(DESCRIPTION))),
+            anomaly=FakeAnomalies(),  # type: ignore[arg-type]
+            drift=FakeDrift(),  # type: ignore[arg-type]
+            cost=cost_flow(),
+            cost_analysis=CostAnalysisFlow(FakeReference()),
+            supplier=SupplierFlow(FakeReference()),
         )
         self.grpc_gate = Gate("grpc", limit, (self.noted,))
         self.http_gate = Gate("http", limit, (self.noted,))
@@ -232,17 +381,27 @@ class Rig:
             max_message_mib=max_message_mib,
         )
 
-    def grpc(self, kind: str = "asyncio", port: int = 0) -> GrpcDoor:
-        """Return a gRPC door of a kind, not yet open."""
-        servicers = (
+    @property
+    def servicers(self) -> tuple[Servicer, ...]:
+        """The services of the gRPC door."""
+        return (
             ForecastServicer(self.flows.demand, self.flows.forecasts),
             ReplenishmentServicer(self.flows.replenishment, self.flows.reorders),
+            ExperimentServicer(self.flows.experiment),
+            UpliftServicer(self.flows.uplift),
+            AnomalyServicer(self.flows.anomaly),
+            DriftServicer(self.flows.drift),
+            CostServicer(self.flows.cost, self.flows.cost_analysis),
+            SupplierServicer(self.flows.supplier),
             ModelServicer(self.flows.model),
         )
+
+    def grpc(self, kind: str = "asyncio", port: int = 0) -> GrpcDoor:
+        """Return a gRPC door of a kind, not yet open."""
         listening = Listening("127.0.0.1", port, self._mib)
         if kind == "threads":
-            return ThreadsDoor(servicers, self.grpc_gate, listening)
-        return AsyncioDoor(servicers, self.grpc_gate, listening, self.executor)
+            return ThreadsDoor(self.servicers, self.grpc_gate, listening)
+        return AsyncioDoor(self.servicers, self.grpc_gate, listening, self.executor)
 
     async def send(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from serving import errors
 
 FAILURES: tuple[errors.ParlevelError, ...] = (
@@ -11,14 +13,19 @@ FAILURES: tuple[errors.ParlevelError, ...] = (
     errors.UnsupportedMedia("text/xml"),
     errors.TooLarge("rows", limit=10_000),
     errors.UnknownSeries("sku", "Schraube M8 ü"),
+    errors.UnknownSupplier("supplier_id", "SUP-9"),
     errors.UnknownModel("uplift"),
     errors.UnknownRoute("/v1/nothing"),
     errors.MissingInput("on_hand", "inventory"),
+    errors.MissingRate("price of commodity 'steel'", dt.date(2026, 6, 30), "commodity_prices"),
     errors.NoModel("forecast", "parlevel train forecast"),
     errors.NoFeatures(),
     errors.FeatureSetMismatch(asked="aa", stored="bb"),
     errors.BrokenRecord("product", "P1"),
     errors.StaleFeatures("demand_state", age_seconds=100_000, limit_seconds=86_400),
+    errors.TooFewObservations("periods wholly in stock", found=5, least=12),
+    errors.NoSignal("uplift", version="3", figure="AUUC 0.49, 0.41 to 0.57"),
+    errors.SampleRatioMismatch(treated=6_000, rows=10_000, p_value=5.5e-89),
     errors.Overloaded("16 requests are in flight already", retry_after_seconds=1.5),
     errors.Draining("the server is closing", retry_after_seconds=1.0),
     errors.DeadlineExceeded("the deadline passed before the model ran"),

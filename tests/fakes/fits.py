@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LEVELS = (0.02, 0.1, 0.5, 0.9, 0.98)
 SCALE_CUTS = (2.0, 5.3, 9.1)
-HORIZON_CUTS = (3.0, 7.0, 14.0)
+HORIZON_CUTS = (4.0, 8.0, 15.0)
+CUTS = (("sales_target", (0.5,)), ("scale", SCALE_CUTS), ("horizon", HORIZON_CUTS))
 HORIZON = 28
 
 
@@ -58,9 +59,9 @@ def made_up_rows(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 def made_up_calibration(rng: np.random.Generator) -> Calibration:
     """Draw factors that ascend with the level and are 0 at the median."""
-    shape = (2, len(SCALE_CUTS) + 1, len(HORIZON_CUTS) + 1, len(LEVELS))
+    shape = (*(len(values) + 1 for _, values in CUTS), len(LEVELS))
     factors = np.sort(rng.uniform(0.5, 8.0, shape), axis=-1)
     half = LEVELS.index(0.5)
     factors[..., :half] = -factors[..., :half][..., ::-1]
     factors[..., half] = 0.0
-    return Calibration(LEVELS, SCALE_CUTS, HORIZON_CUTS, factors)
+    return Calibration(LEVELS, CUTS, factors)

@@ -18,6 +18,8 @@ from serving.domain.demand import (
     PlanSource,
 )
 from serving.domain.features import FUTURE, KNOWN_DAYS, WIDTHS
+from serving.domain.history import STATE
+from serving.domain.overrides import Override
 from serving.domain.series import LocationAttributes, PlanDay, ProductAttributes, RowStatus
 from serving.errors import (
     BeyondTrained,
@@ -122,7 +124,9 @@ def test_a_known_product_without_history_starts_from_its_category() -> None:
     rig = Rig()
     answer = rig.flow.forecast(ask("new"))
     assert answer.route is ForecastRoute.COLD_START
-    rig.features.put("demand_state", ("new", "east"), state_of(past(1_050)))
+    state = state_of(past(1_050))
+    state[STATE["observed_days"].start] = 0.0  # none of the category's days are its own
+    rig.features.put("demand_state", ("new", "east"), state)
     as_its_category = rig.flow.forecast(ask("new"))
     assert as_its_category.route is ForecastRoute.GLOBAL_MODEL
     assert np.array_equal(answer.mean, as_its_category.mean)
@@ -339,3 +343,30 @@ def test_without_a_price_the_answer_says_so() -> None:
     rig.features.put("demand_state", ("s1", "east"), state_of(history))
     said = rig.flow.forecast(ask()).provenance.warnings
     assert any("no price is known" in warning for warning in said)
+
+
+def test_an_override_is_laid_on_top_and_the_models_value_stays_beside() -> None:
+    rig = Rig()
+    plain = rig.flow.forecast(ask())
+    assert plain.model_mean is None
+    first = (ORIGIN - dt.date(1970, 1, 1)).days + 1
+    rig.features.said["s1", "east"] = (
+        Override(day=first, author="ana", created=first - 3, quantity=7.0),
+        Override(day=first + 2, author="bob", created=first - 3, factor=2.0),
+        Override(day=first + 3, author="late", created=first + 1, factor=9.0),
+        Override(day=first + 4, author="past", created=first - 9, factor=9.0, expires=first - 1),
+    )
+    found = rig.flow.forecast(ask())
+    assert found.model_mean is not None
+    assert np.array_equal(found.model_mean, plain.mean)
+    assert found.mean[0] == 7.0
+    assert found.mean[2] == 2.0 * plain.mean[2]
+    assert np.array_equal(found.mean[3:], plain.mean[3:])
+    assert np.allclose(found.quantiles[0], plain.quantiles[0] * 7.0 / plain.mean[0])
+    assert "overrides by ana, bob hold on 2 of 7 days" in found.provenance.warnings
+    batch = rig.flow.forecast_batch(BatchForecastQuery(("s0", "s1"), ("east", "east"), 7))
+    assert batch.model_mean is not None
+    assert np.array_equal(batch.mean[1], found.mean)
+    assert np.array_equal(batch.quantiles[1], found.quantiles)
+    assert np.array_equal(batch.model_mean[1], plain.mean)
+    assert np.array_equal(batch.model_mean[0], batch.mean[0])

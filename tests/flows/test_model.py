@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from serving.domain.model import RefusedModel
 from serving.errors import InvalidField, UnknownModel
 from serving.flows.model import ModelFlow
 from tests.fakes.doors import DESCRIPTION
@@ -20,6 +21,11 @@ class Served:
         return [replace(DESCRIPTION, name=name) for name in ("uplift", "forecast")]
 
 
+class Refused:
+    def descriptions(self) -> list[RefusedModel]:
+        return [RefusedModel("anomaly", "release anomaly/1 is refused: it is half there")]
+
+
 FLOW = ModelFlow([Served()])
 
 
@@ -29,6 +35,12 @@ def test_models_are_listed_by_name() -> None:
 
 def test_a_model_is_found_by_its_name() -> None:
     assert FLOW.get_model("uplift").name == "uplift"
+
+
+def test_a_model_whose_first_release_was_refused_is_listed_with_the_reason() -> None:
+    flow = ModelFlow([Served(), Refused()])
+    assert [one.name for one in flow.list_models()] == ["anomaly", "forecast", "uplift"]
+    assert "half there" in flow.get_model("anomaly").refused_reason
 
 
 def test_a_name_without_a_release_is_unknown() -> None:

@@ -20,7 +20,8 @@ from serving.domain.inventory_policy import (
     SafetyStockInputs,
     SafetyStockResult,
 )
-from serving.domain.replenishment import BatchReorderQuery, ReorderMethod, ReorderQuery
+from serving.domain.reorder_batch import BatchReorderQuery
+from serving.domain.replenishment import ReorderMethod, ReorderQuery
 from serving.domain.series import PlanDay, Provenance, RowStatus
 from serving.errors import (
     BeyondTrained,
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.domain.inventory_policy import PolicyInputs
+    from serving.domain.overrides import Override
+    from serving.domain.policies import PolicyInputs
     from serving.ports import StoredRecord
 
     Floats = NDArray[np.float64]
@@ -78,7 +80,12 @@ class FakeDemand:
 
     def _cover(self, query: CoverQuery) -> Cover | ParlevelError:
         self.asked.append((query.sku, query.cover_days, query.plan))
-        batch = self.cover_batch([query.sku], [query.location], np.array([query.cover_days]))
+        batch = self.cover_batch(
+            [query.sku],
+            [query.location],
+            np.array([query.cover_days]),
+            np.array([query.others], dtype=np.int64),
+        )
         if batch.statuses == (RowStatus.UNKNOWN_SERIES,):
             return UnknownSeries("sku", query.sku)
         if batch.statuses == (RowStatus.STALE_FEATURES,):
@@ -92,15 +99,25 @@ class FakeDemand:
             daily_mean=float(batch.daily_mean[0]),
             daily_std=float(batch.daily_std[0]),
             provenance=batch.provenance,
+            others=batch.others[0],
+            other_means=batch.other_means[0],
         )
 
+    def max_cover(self) -> int:
+        return 90
+
     def cover_batch(
-        self, skus: Sequence[str], locations: Sequence[str], cover_days: NDArray[np.int64]
+        self,
+        skus: Sequence[str],
+        locations: Sequence[str],
+        cover_days: NDArray[np.int64],
+        others: NDArray[np.int64] | None = None,
     ) -> CoverBatch:
         assert len(skus) == len(locations) == len(cover_days)
         known = [self.status(sku) for sku in skus]
         rows = [row for row, status in enumerate(known) if status is RowStatus.OK]
         covers = cover_days[rows]
+        more = covers[:, None] if others is None else others[rows].astype(np.float64)
         daily = np.array([1.0 + sum(map(ord, skus[row])) % 17 / 3.0 for row in rows])
         mean: Floats = daily * covers.astype(np.float64)
         ladder = np.linspace(0.2, 2.6, len(LEVELS)) ** 1.3
@@ -114,6 +131,8 @@ class FakeDemand:
             daily_mean=daily,
             daily_std=0.7 * daily,
             provenance=MODEL,
+            others=(daily[:, None] * more)[..., None] * ladder,
+            other_means=daily[:, None] * more,
         )
 
     @staticmethod
@@ -138,6 +157,10 @@ class FakeFeatures:
     def stock(self, sku: str, location: str) -> StockInputs:
         assert location
         return self.stocks.get(sku, StockInputs())
+
+    def overrides(self, sku: str, location: str) -> tuple[Override, ...]:
+        del sku, location
+        return ()
 
     def record(self, view: str, key: tuple[str, ...]) -> StoredRecord | None:
         raise AssertionError((view, key))
@@ -169,6 +192,7 @@ def test_what_is_not_sent_comes_from_the_tables_and_is_said() -> None:
     assert reorder.table_inputs == (
         "backorders",
         "lead_time_days",
+        "lead_time_std_days",
         "minimum_order_quantity",
         "on_hand",
         "on_order",
@@ -221,7 +245,7 @@ def test_the_answer_says_which_model_and_which_formula_made_it() -> None:
     provenance = flow_over().recommend(SENT).provenance
     assert provenance.model_digest == MODEL.model_digest
     assert provenance.features_age_seconds == 60
-    assert provenance.formula_version == "replenishment/1"
+    assert provenance.formula_version == "replenishment/2"
     assert provenance.warnings[0] == "nothing is planned"
 
 
@@ -233,16 +257,16 @@ def test_a_stock_out_probability_beyond_the_quantiles_is_called_a_bound() -> Non
     assert "is a bound" in reorder.provenance.warnings[-1]
 
 
-def test_the_spread_of_the_lead_time_is_read_by_the_textbook_alone() -> None:
+def test_the_spread_of_the_lead_time_raises_the_level_of_all_who_do_not_take_it_as_certain() -> (
+    None
+):
     flow = flow_over(a=FULL)
-    safety = {}
     for method in ReorderMethod:
-        reorder = flow.recommend(ReorderQuery("a", "x", method=method))
-        assert ("lead_time_std_days" in reorder.table_inputs) == (method is ReorderMethod.TEXTBOOK)
-        safety[method] = reorder.safety_stock
-    assert safety[ReorderMethod.TEXTBOOK] > safety[ReorderMethod.TEXTBOOK_DEMAND_ONLY]
-    sent = ReorderQuery("a", "x", method=ReorderMethod.TEXTBOOK, lead_time_std_days=0.0)
-    assert flow.recommend(sent).safety_stock == safety[ReorderMethod.TEXTBOOK_DEMAND_ONLY]
+        spread = flow.recommend(ReorderQuery("a", "x", method=method))
+        certain = flow.recommend(ReorderQuery("a", "x", method=method, lead_time_std_days=0.0))
+        reads = method is not ReorderMethod.TEXTBOOK_DEMAND_ONLY
+        assert ("lead_time_std_days" in spread.table_inputs) is reads
+        assert (spread.safety_stock > certain.safety_stock) is reads
 
 
 def test_plan_and_cover_reach_the_forecast() -> None:
@@ -250,7 +274,7 @@ def test_plan_and_cover_reach_the_forecast() -> None:
     plan = (PlanDay(dt.date(2024, 7, 1), price=3.0),)
     query = dataclasses.replace(SENT, lead_time_days=0.0, review_days=0.0, plan=plan)
     assert ReplenishmentFlow(demand, FakeFeatures()).recommend(query).cover_days == 1
-    assert demand.asked == [("a", 1, plan)]
+    assert demand.asked == [("a", 1, plan)]  # no day beside: there is no lead time to cover
 
 
 @pytest.mark.parametrize(
@@ -329,7 +353,7 @@ def test_a_row_that_fails_fails_alone() -> None:
     alone = [flow.recommend(ReorderQuery(sku, "x")) for sku in ("a", "b", "c")]
     assert batch.order_quantities.tolist() == [one.order_quantity for one in alone]
     assert batch.cover_days.tolist() == [7, 7, 7]
-    assert batch.provenance.formula_version == "replenishment/1"
+    assert batch.provenance.formula_version == "replenishment/2"
     assert any("the first in row 6" in text for text in batch.provenance.warnings)
 
 
@@ -371,4 +395,4 @@ def test_a_formula_answers_with_its_version_and_no_model(
 ) -> None:
     answer = flow_over().compute_policy(inputs)
     assert isinstance(answer.result, result)
-    assert answer.provenance == Provenance(formula_version="replenishment/1")
+    assert answer.provenance == Provenance(formula_version="replenishment/2")

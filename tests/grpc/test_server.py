@@ -182,6 +182,16 @@ def test_closing_does_not_wait_for_an_open_health_watch(door: OpenDoor) -> None:
     assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+def test_a_retired_door_says_so_to_watches_and_still_answers(door: OpenDoor) -> None:
+    stub: Any = health_pb2_grpc.HealthStub(door.channel)
+    watch = stub.Watch(health_pb2.HealthCheckRequest(service=""), timeout=20)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    door.await_(door.door.retire())
+    assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert not door.rig.grpc_gate.draining
+    assert door.demand.ForecastDemand(ASKED, timeout=5).sku == "P1"
+
+
 def test_closing_waits_for_calls_in_flight_and_refuses_new_ones(
     door: OpenDoor, failing: Callable[..., Failed]
 ) -> None:

@@ -19,7 +19,7 @@ from loadtests.stored_keys import Series, read_series
 from serving.adapters.features import PackedFeatures
 from serving.domain.features import WIDTHS, feature_set_hash
 from serving.errors import NoFeatures
-from training.features.packing import joined, new_generation
+from training.features.packing import features_writer, joined, new_generation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def write_home(home: Path) -> None:
         "product": ["P1", "P2", "category:"],
         "location": [*PLACES, "region:"],
     }
-    with new_generation(home / "features" / "online", "one") as writer:
+    with new_generation(home / "features" / "online", "one", features_writer) as writer:
         for view, names in keys.items():
             values = draw.uniform(1, 2, (len(names), WIDTHS[view])).astype(np.float32)
             values[:, -1] = np.nan

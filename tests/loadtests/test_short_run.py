@@ -44,7 +44,7 @@ def test_a_short_run_holds_its_levels_at_both_doors(served: dict[str, str], tmp_
     done = run_load(served, tmp_path, WIDE, "--users", "20", "--seconds", "8")
     assert done.returncode == 0, done.stdout + done.stderr
     kept = json.loads((tmp_path / "kept.json").read_text(encoding="utf-8"))
-    asked = {(one["door"], one["question"]): one for one in kept["measured"]}
+    asked = {(one["door"], one["question"]): one for one in kept["runs"][0]["measured"]}
     assert set(asked) >= {(door, "forecast") for door in ("grpc", "http")}
     assert {question for _, question in asked} <= set(QUESTIONS)
     assert sum(one["failures"] for one in asked.values()) == 0

@@ -12,16 +12,22 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from serving.domain.demand import DemandTarget
 from serving.domain.features import COLUMN
 from serving.domain.history import STATE, STATE_WIDTH, TAIL, History
 from serving.errors import InvalidField
 from training.backtest import runs, score
 from training.backtest.baselines import baselines, sales_states
+from training.backtest.forecasts import forecast_daily
 from training.backtest.graphs import kept_fit
 from training.backtest.intervals import bootstrap_gain
+from training.backtest.page import forecast_page
 from training.backtest.report import report_tables
+from training.backtest.reported import reported
 from training.backtest.runs import BacktestJob, backtest, mean_figures
-from training.backtest.scoring import patterns
+from training.backtest.scene import set_scene
+from training.backtest.slices import patterns
+from training.backtest.worst import worst_series
 from training.content import Recipe
 from training.panel import load_panel
 from training.world import Profile, generate
@@ -43,6 +49,8 @@ COVER_LEVELS = (0.5, 0.8, 0.95)
 
 class FakeModel:
     """Forecasts the same number for every day and level, and that many times the cover."""
+
+    routes = boxes = totals = None
 
     def __init__(self, description: ModelDescription, value: float) -> None:
         self.description = description
@@ -126,8 +134,75 @@ def test_slices_share_out_the_rows(panel: Panel, description: ModelDescription) 
         ("h1-7", "h8-10"),
         tuple(f"volume_{number}" for number in range(1, 6)),
         ("smooth", "erratic", "intermittent", "lumpy"),
+        ("new", "old"),
     ):
         assert sum(figures[f"rows/sku_location/{name}"] for name in names) == every
+
+
+def test_levels_above_the_series_have_horizons_rivals_and_intervals(
+    panel: Panel, description: ModelDescription
+) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 1.0), origin, HORIZON)
+    for level in ("category_location", "location", "total"):
+        assert figures[f"rows/{level}/all"] == sum(
+            figures[f"rows/{level}/{name}"] for name in ("h1-7", "h8-10")
+        )
+        assert f"wmape/{level}/all/mean_28" in figures
+        assert f"wmape/{level}/sales_h1-7" in figures
+    assert figures["wmape_low/location/all"] <= figures["wmape/location/all"]
+    assert figures["wmape/location/all"] <= figures["wmape_high/location/all"]
+    assert "wmape_low/total/all" not in figures
+
+
+def test_the_share_below_a_quantile_is_counted(panel: Panel, description: ModelDescription) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 0.0), origin, HORIZON)
+    sold = panel.history.quantity[origin + 1 :]
+    assert figures["below_0.95/sku_location/sales"] == pytest.approx((sold == 0).mean())
+
+
+def test_the_worst_series_come_first_with_what_there_is_to_say(
+    panel: Panel, description: ModelDescription
+) -> None:
+    scene = set_scene(panel, panel.history.days - 1 - HORIZON, HORIZON)
+    model = FakeModel(description, 0.0)
+    daily = forecast_daily(model, scene.records, HORIZON, DemandTarget.DEMAND)
+    found = worst_series(scene, daily, LEVELS)
+    sold = np.where(scene.truth.in_stock, scene.truth.sold, 0.0).sum(axis=1)
+    assert [one.error for one in found] == sorted(sold[sold > 0].tolist(), reverse=True)[:15]
+    assert sum(one.share for one in found) <= 1.0 + 1e-9
+    assert "0 % of days within the 90 % interval" in found[0].why
+
+
+def test_a_new_series_that_moved_is_said_to_be_both(
+    panel: Panel, description: ModelDescription
+) -> None:
+    scene = set_scene(panel, panel.history.days - 1 - HORIZON, HORIZON)
+    state = scene.records.state.copy()
+    state[:, STATE["observed_days"].start] = 5
+    state[:, STATE["level"].start] = 1e-3
+    records = dataclasses.replace(scene.records, state=state)
+    scene = dataclasses.replace(scene, records=records)
+    daily = forecast_daily(FakeModel(description, 0.0), records, HORIZON, DemandTarget.DEMAND)
+    why = worst_series(scene, daily, LEVELS)[0].why
+    assert why.startswith("only 5 days of history; ")
+    assert "times its level of the weeks before" in why
+
+
+def test_a_page_tells_all_and_loads_nothing(job: BacktestJob, tmp_path: Path) -> None:
+    forecast_page(reported(job, lambda _: None)).write(tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for heading in ("level and horizon", "Calibration", "missed by most"):
+        assert heading in html
+    assert html.count("<img ") == 3
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def test_the_last_origins_leave_a_whole_horizon(data: Path) -> None:
+    last = load_panel(data).history.last_day.astype(object)
+    week = dt.timedelta(days=7)
+    assert runs.last_origins(data, 7) == (last - 2 * week, last - week)
 
 
 def test_the_horizon_is_cut_to_the_days_that_are_there(

@@ -116,7 +116,7 @@ def test_every_series_has_each_day_once_in_the_columns_promised(
     result = answer(data, tmp_path / "out.parquet", ForecastQuestion(HORIZON), model)
     rows = pl.read_parquet(tmp_path / "out.parquet")
     levels = [f"q{level:g}" for level in model.description.quantile_levels]
-    assert rows.columns == ["sku", "location", "date", "mean", *levels]
+    assert rows.columns == ["sku", "location", "date", "mean", "model_mean", "tier", *levels]
     assert levels[0] == "q0.02"
     panel = load_panel(data)
     assert result.rows == rows.height == len(panel.skus) * HORIZON
@@ -157,7 +157,7 @@ def test_other_levels_are_read_between_the_trained_ones(
 ) -> None:
     answer(data, tmp_path / "out.parquet", ForecastQuestion(3, levels=(0.5, 0.6, 0.75)), model)
     rows = pl.read_parquet(tmp_path / "out.parquet")
-    assert rows.columns[4:] == ["q0.5", "q0.6", "q0.75"]
+    assert rows.columns[6:] == ["q0.5", "q0.6", "q0.75"]
     assert ((rows["q0.5"] <= rows["q0.6"]) & (rows["q0.6"] <= rows["q0.75"])).all()
 
 
@@ -310,6 +310,8 @@ def test_an_order_up_to_level_is_the_quantile_of_the_cover(
     assert rows["reason"].str.contains("^Order ").all()
     assert rows["order_quantity"].null_count() == 0
     assert rows.height == len(panel.skus)
+    assert rows["expected_fill_rate"].is_between(0.0, 1.0).all()
+    assert set(rows.columns) >= {"sku", "location", "safety_stock", "stockout_probability"}
 
 
 def test_without_inventory_the_level_is_told_and_the_order_is_null(

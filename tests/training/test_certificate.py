@@ -76,7 +76,7 @@ def targets_mixed_up(head: onnx.GraphProto) -> None:
 
 
 def horizon_cut_moved(head: onnx.GraphProto) -> None:
-    replace_constant(head, "cuts", lambda cuts: np.where(cuts == np.nextafter(7.0, 9.0), 7.0, cuts))
+    replace_constant(head, "cuts", lambda cuts: np.where(cuts == 8.0, np.nextafter(8.0, 9.0), cuts))
 
 
 def scale_cut_exclusive(head: onnx.GraphProto) -> None:

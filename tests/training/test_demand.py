@@ -18,7 +18,6 @@ from training.demand import (
     MAX_ORIGINS,
     MIN_DAYS,
     calibration_origins,
-    conformal_quantile,
     train,
     training_origins,
 )
@@ -91,26 +90,6 @@ def test_too_short_a_history_is_refused_with_what_is_needed(home: Settings, days
     short = load_panel(home.tables, as_of=last)
     with pytest.raises(MissingInput, match="28 days or more"):
         train(short, SMALL, lambda _: None)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.floats(0.01, 0.99))
-def test_a_conformal_quantile_is_one_of_the_scores_and_mirrors(
-    scores: list[float], level: float
-) -> None:
-    values = np.array(scores)
-    found = conformal_quantile(values, level)
-    assert found in values
-    if level > 0.5:
-        assert conformal_quantile(-values, 1.0 - level) == pytest.approx(-found)
-
-
-def test_conformal_quantiles_cover_what_they_promise() -> None:
-    rng = np.random.default_rng(3)
-    draws = rng.gamma(1.0, 2.0, (400, 41))
-    for level in (0.1, 0.9, 0.98):
-        bounds = [conformal_quantile(row[:-1], level) for row in draws]
-        below = float((draws[:, -1] <= bounds).mean())
-        assert below == pytest.approx(level, abs=0.05)
 
 
 def test_yearly_columns_are_hidden_from_less_than_a_year() -> None:

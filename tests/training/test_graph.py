@@ -39,8 +39,9 @@ def test_groups_begin_where_their_cuts_say(made: MadeUp) -> None:
     width = len(HORIZON_CUTS) + 1
     assert group(SCALE_CUTS[0], 1.0) == width, "a scale on its cut belongs above"
     assert group(np.nextafter(np.float32(SCALE_CUTS[0]), np.float32(0)), 1.0) == 0
-    assert group(0.1, HORIZON_CUTS[0]) == 0, "a horizon on its cut belongs below"
-    assert group(0.1, HORIZON_CUTS[0] + 1) == 1
+    assert group(0.1, HORIZON_CUTS[0] - 1) == 0
+    assert group(0.1, HORIZON_CUTS[0]) == 1
+    assert group(np.nan, 1.0) == 0, "what is not known belongs to the first group"
 
 
 def test_each_head_has_its_own_quantiles(made: MadeUp) -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME = "forecast"
-KILLS = 2
 ROOT = Path(__file__).parents[2]
 # Promotes version 2 and 1 in turn, three times.
 PROMOTING = """
@@ -40,34 +39,6 @@ registry = Registry(Settings(home=Path(sys.argv[1])))
 for _ in range(3):
     for version in ("2", "1"):
         registry.promote("forecast", version)
-"""
-# Kills promotions at random moments, and mends each; in a process that has opened no registry,
-# since what MLflow opens does not outlive a fork.
-KILLING = """
-import itertools, sys
-from pathlib import Path
-from serving.adapters.openers import open_any
-from serving.settings import Settings
-from tests.fakes.kills import killed_and_mended
-from training.registry import Registry
-settings = Settings(home=Path(sys.argv[1]))
-def promote(begin):
-    registry = Registry(settings)
-    begin()
-    for version in itertools.cycle("21"):
-        registry.promote("forecast", version)
-def state(registry):
-    (champion,) = [one.version for one in registry.versions("forecast") if one.champion]
-    return champion, registry.serving("forecast")
-def mend():
-    registry = Registry(settings)
-    serving = registry.serving("forecast")
-    open_any(settings.releases / "forecast" / serving)
-    registry.repair("forecast")
-    assert state(registry) == (serving, serving)
-    registry.promote("forecast", "2")
-    assert state(registry) == ("2", "2")
-print(killed_and_mended(promote, mend, times=int(sys.argv[2]), longest=0.3))
 """
 
 
@@ -132,6 +103,19 @@ def test_a_version_is_found_by_the_tags_of_its_run(registry: Registry) -> None:
     assert registry.find(NAME, {"data": "c"}) is None
     (registry._shelf(NAME).release("1") / GRAPH).unlink()
     assert registry.find(NAME, {"data": "a"}) is None, "a damaged release is trained anew"
+
+
+def test_a_run_of_figures_keeps_every_step_and_registers_nothing(registry: Registry) -> None:
+    steps = [{"wmape/all": 0.25, "bias/all": 0.01}, {"wmape/all": 0.5}]
+    registry.record("backtest", {"horizon": "7"}, steps)
+    client = registry._client
+    experiment = client.get_experiment_by_name("backtest")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.params == {"horizon": "7"}
+    history = client.get_metric_history(run.info.run_id, "wmape/all")
+    assert [(one.step, one.value) for one in history] == [(0, 0.25), (1, 0.5)]
+    assert registry.names() == [NAME]
 
 
 def test_promotion_moves_alias_and_link_and_again_moves_nothing(registry: Registry) -> None:
@@ -302,15 +286,6 @@ def test_two_promotions_at_once_end_in_one_of_the_two_states(
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [one.wait(120) for one in running] == [0, 0]
     assert state(registry) == ("1", "1")
-
-
-def test_promotions_killed_at_random_moments_are_mended(registry: Registry, home: Path) -> None:
-    registry.promote(NAME, "1")
-    command = [sys.executable, "-c", KILLING, str(home), str(KILLS)]
-    done = subprocess.run(
-        command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120
-    )
-    assert done.stdout.strip() == str(KILLS), done.stderr
 
 
 @pytest.mark.parametrize(

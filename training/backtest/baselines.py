@@ -10,12 +10,16 @@ import numpy as np
 from serving.domain.history import STATE, TAIL, WEEK, demand_states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from serving.domain.history import History
 
     Floats = NDArray[np.float64]
     State = NDArray[np.float32]
+
+POOLED_WINDOWS = 8  # past windows whose errors are pooled
 
 
 def baselines(state: State, horizon: int) -> dict[str, Floats]:
@@ -42,6 +46,40 @@ def baselines(state: State, horizon: int) -> dict[str, Floats]:
         "mean_28": np.repeat(mean[:, None], horizon, axis=1),
         "weighted_level_weekday": level * factor,
     }
+
+
+def expected_cover(state: State, days: int) -> Floats:
+    """Return the level times the weekdays' factors summed over the days ahead, shape (n,)."""
+    factor = state[:, STATE["weekday"]][:, np.arange(days) % WEEK].astype(np.float64)
+    total: Floats = state[:, STATE["level"].start].astype(np.float64) * factor.sum(axis=1)
+    return total
+
+
+def pooled_covers(history: History, days: int, levels: Sequence[float]) -> Floats:
+    """Return what to multiply `expected_cover` by at each level, from the errors of all series.
+
+    The quantiles of demand over forecast are taken over all series together, on windows in stock
+    throughout before the end of the history, each as long as the cover.
+
+    Args:
+        history: Days up to the origin and no further.
+        days: Days of the cover.
+        levels: Probability levels.
+
+    Returns:
+        Shape (levels,); NaN where no past window was in stock.
+    """
+    last = history.days - 1 - days
+    origins = list(range(last, WEEK - 1, -days))[:POOLED_WINDOWS][::-1]
+    ratios = [np.empty(0)]
+    for origin, state, _ in demand_states(history, origins):
+        window = slice(origin + 1, origin + 1 + days)
+        demand, expected = history.quantity[window].sum(axis=0), expected_cover(state, days)
+        full = (history.available[window] >= 1.0 - 1e-9).all(axis=0)
+        known = full & ~np.isnan(demand) & (expected > 0)
+        ratios.append(demand[known] / expected[known])
+    pooled = np.concatenate(ratios)
+    return np.quantile(pooled, levels) if pooled.size else np.full(len(levels), np.nan)
 
 
 def sales_states(history: History) -> State:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.demand import DemandTarget, interpolate_levels
-from serving.domain.history import WEEK, demand_states
+from serving.domain.history import STATE, WEEK, demand_states
 from training import metrics
+from training.backtest.baselines import expected_cover, pooled_covers
 from training.backtest.forecasts import forecast_cover
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from serving.domain.features import SeriesRecords
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SERVICE_LEVELS = (0.8, 0.95)
+QUINTILES = 5
 
 
 def score_cover(
@@ -42,7 +46,11 @@ def score_cover(
 
     Returns:
         ``service_80`` and ``service_95`` achieved, ``stock_80`` and ``stock_95`` (level over mean
-        demand), ``wmape``, ``bias`` and ``rows``, each by slice of level ``cover``.
+        demand), ``cost_80`` and ``cost_95`` (a unit short costs level / (1 - level) units left
+        over; as a share of demand), ``wmape``, ``bias`` and ``rows``, each by slice of level
+        ``cover``; of windows in full stock also the service by fifth of the trailing level
+        (``volume_1``, least, to ``volume_5``), and the service and cost of ``level_pooled``: the
+        level times the weekdays' factors times the quantile of all series' past errors.
     """
     origin, records = at
     days = min(WEEK, truth.sold.shape[1])
@@ -55,10 +63,16 @@ def score_cover(
     recorded = truth.recorded[window].all(axis=1)
     ((_, _, completed),) = demand_states(panel.history, [origin + days])
     demand = completed[origin + 1 :, truth.series].sum(axis=0)
+    total = sold.sum(axis=1)
+    past = panel.history.between(0, origin + 1)
+    pooled = pooled_covers(past, days, SERVICE_LEVELS)
+    rival = expected_cover(records.state, days)[:, None] * pooled
     return {
-        **_figures("full_stock", sold[full].sum(axis=1), forecast[full]),
+        **_figures("full_stock", total[full], forecast[full]),
+        **dict(_by_level(records.state[full], total[full], forecast[full])),
+        **dict(_services("full_stock", total[full], rival[full], "/level_pooled")),
         **_figures("all", demand[recorded], forecast[recorded]),
-        **_figures("sold", sold[recorded].sum(axis=1), forecast[recorded]),
+        **_figures("sold", total[recorded], forecast[recorded]),
     }
 
 
@@ -67,12 +81,37 @@ def _figures(name: str, demand: Floats, forecast: Floats) -> dict[str, float]:
     figures = {f"rows/cover/{name}": float(demand.size)}
     if not demand.size:
         return figures
-    for column, level in enumerate(SERVICE_LEVELS):
-        share = round(100 * level)
-        figures[f"service_{share}/cover/{name}"] = float((demand <= forecast[:, column]).mean())
-        if demand.sum() > 0:
-            stock = float(forecast[:, column].sum() / demand.sum())
-            figures[f"stock_{share}/cover/{name}"] = stock
+    figures |= dict(_services(name, demand, forecast))
     figures[f"wmape/cover/{name}"] = metrics.wmape(demand, forecast[:, -2])
     figures[f"bias/cover/{name}"] = metrics.bias(demand, forecast[:, -1])
     return figures
+
+
+def _services(
+    name: str, demand: Floats, stock: Floats, suffix: str = ""
+) -> Iterator[tuple[str, float]]:
+    """Yield service, stock and cost at each level; the first columns of `stock` hold them."""
+    if not demand.size:
+        return
+    for column, level in enumerate(SERVICE_LEVELS):
+        share, held = round(100 * level), stock[:, column]
+        yield f"service_{share}/cover/{name}{suffix}", float((demand <= held).mean())
+        if demand.sum() > 0:
+            yield f"stock_{share}/cover/{name}{suffix}", float(held.sum() / demand.sum())
+            short, left = np.maximum(demand - held, 0.0), np.maximum(held - demand, 0.0)
+            cost = (level / (1.0 - level) * short + left).sum() / demand.sum()
+            yield f"cost_{share}/cover/{name}{suffix}", float(cost)
+
+
+def _by_level(
+    state: NDArray[np.float32], demand: Floats, forecast: Floats
+) -> Iterator[tuple[str, float]]:
+    """Yield the service of windows in full stock by fifth of the trailing level."""
+    rank = np.argsort(np.argsort(state[:, STATE["level"].start], kind="stable"), kind="stable")
+    for fifth in range(QUINTILES):
+        within = rank * QUINTILES // max(rank.size, 1) == fifth
+        if within.any():
+            for column, level in enumerate(SERVICE_LEVELS):
+                achieved = float((demand <= forecast[:, column])[within].mean())
+                name = f"service_{round(100 * level)}/cover/full_stock/volume_{fifth + 1}"
+                yield name, achieved

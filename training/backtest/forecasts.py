@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.history import STATE
-from serving.flows.demand import predict_cover, predict_daily
 from serving.flows.evidence import CHUNK
+from serving.flows.prediction import predict_cover, predict_daily
 from training.demand_rows import take
 
 if TYPE_CHECKING:
@@ -90,15 +90,30 @@ def forecast_daily(
 
 
 def forecast_cover(
-    model: DemandModel, records: SeriesRecords, days: int, target: DemandTarget
+    model: DemandModel,
+    records: SeriesRecords,
+    days: int | NDArray[np.int64],
+    target: DemandTarget,
 ) -> tuple[Floats, Floats]:
-    """Run the cover head as serving does; mean (n,) and quantiles (n, levels) over `days`."""
+    """Run the cover head as serving does, some series at a time.
+
+    Args:
+        model: The model.
+        records: Records of n series.
+        days: Days of the cover, the same for all or of shape (n,).
+        target: Demand in stock, or sales.
+
+    Returns:
+        Mean (n,) and quantiles (n, levels) of the sums.
+    """
+    covers = np.broadcast_to(days, records.state.shape[0])
     count, levels = records.state.shape[0], len(model.description.cover_quantile_levels)
     mean, quantiles = np.empty(count), np.empty((count, levels))
 
     def work(part: NDArray[np.intp]) -> None:
-        covers = np.full(part.size, days)
-        mean[part], quantiles[part] = predict_cover(model, take(records, part), covers, target)
+        mean[part], quantiles[part] = predict_cover(
+            model, take(records, part), covers[part], target
+        )
 
     _each_part(count, work)
     return mean, quantiles

@@ -14,10 +14,11 @@ from serving.adapters.demand import OnnxDemandModel
 from serving.adapters.onnx import open_session
 from serving.domain.features import FEATURES, daily_rows, feature_set_hash
 from serving.domain.model import Certificate, ModelDescription
+from serving.domain.periods import Frequency
 from serving.errors import ReleaseRefused
 from training.demand_rows import take
 from training.features.records import records_at
-from training.panel import load_panel
+from training.sampled import load_training_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ class PastFit:
         cover_quantile_levels: Trained probability levels of the cover head.
         horizon: Longest trained horizon and cover, in days.
         certificate: What its parity certificate says.
+        frequency: Length of the periods that days stand for.
     """
 
     graph: bytes
@@ -53,6 +55,7 @@ class PastFit:
     cover_quantile_levels: tuple[float, ...]
     horizon: int
     certificate: Certificate
+    frequency: Frequency = Frequency.DAY
 
     @property
     def digest(self) -> str:
@@ -81,6 +84,7 @@ class PastFit:
                 data_end=self.origin,
                 certificate=self.certificate,
                 metrics=(),
+                frequency=self.frequency,
             ),
         )
 
@@ -100,11 +104,13 @@ def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progres
     """
     from training.certificate import certify  # LightGBM and ONNX load where something is fitted
     from training.demand import train
+    from training.routed import routed
 
-    panel = load_panel(data_dir, as_of=origin)
-    fit = train(panel, recipe, progress).final
+    panel = load_training_panel(data_dir, as_of=origin)
+    training = train(panel, recipe, progress)
+    progress("routes")
+    graph, fit = routed(panel, training).final, training.final
     progress("export and certificate")
-    graph = fit.graph()
     certificate = certify(graph, fit, certified_rows(panel, fit.horizon))
     if not certificate["passed"]:
         failed = [check["name"] for check in certificate["checks"] if not check["passed"]]
@@ -117,6 +123,7 @@ def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progres
         cover_quantile_levels=tuple(fit.cover.calibration.levels),
         horizon=fit.horizon,
         certificate=Certificate(**{name: certificate[name] for name in names}, passed=True),
+        frequency=panel.folder.sales.frequency,
     )
 
 
@@ -127,6 +134,7 @@ def keep_fit(folder: Path, fit: PastFit) -> None:
         "quantile_levels": fit.quantile_levels,
         "cover_quantile_levels": fit.cover_quantile_levels,
         "horizon": fit.horizon,
+        "frequency": int(fit.frequency),
         "row_count": fit.certificate.row_count,
         "threshold_row_count": fit.certificate.threshold_row_count,
         "max_relative_difference": fit.certificate.max_relative_difference,
@@ -154,6 +162,7 @@ def kept_fit(folder: Path) -> PastFit | None:
             facts["max_relative_difference"],
             passed=True,
         ),
+        frequency=Frequency(facts.get("frequency", Frequency.DAY)),
     )
 
 

@@ -12,27 +12,42 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from serving.domain.features import feature_set_hash
+from serving.domain.periods import first_day
 from serving.errors import InvalidField
 from training import tables
 from training.backtest.graphs import fit_as_of, keep_fit, kept_fit, write_whole
 from training.backtest.scoring import score
+from training.content import ROUTE_CODE
+from training.features.sales import open_sales
 from training.panel import load_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from training.backtest.graphs import PastFit
     from training.content import Recipe
     from training.panel import Panel
 
     Progress = Callable[[str], None]
 
 # What decides a fit and its scores; a change of any makes them anew.
-_FIT_CODE = ("demand.py", "demand_rows.py", "graph.py", "panel.py", "features/records.py")
+_FIT_CODE = (
+    "conformal.py",
+    "demand.py",
+    "demand_rows.py",
+    "graph.py",
+    "panel.py",
+    "features/records.py",
+    *ROUTE_CODE,
+)
 _SCORE_CODE = (
     "metrics.py",
     *(
         f"backtest/{name}.py"
-        for name in ("baselines", "cover", "forecasts", "intervals", "scoring")
+        for name in (
+            *("baselines", "coherence", "cover", "forecasts", "intervals"),
+            *("levels", "scene", "scoring", "slices"),
+        )
     ),
 )
 
@@ -119,11 +134,51 @@ def backtest(job: BacktestJob, progress: Progress) -> list[OriginScore]:
     progress("reading all days")
     panel = load_panel(job.data_dir)
     for origin in job.origins:
-        _index(panel, origin)  # a wrong one is refused before the first is fitted
+        index_of(panel, origin)  # a wrong one is refused before the first is fitted
     return [
         score_kept or _score_origin(job, panel, one, progress)
         for one, score_kept in zip(keys, kept, strict=True)
     ]
+
+
+def past_fit(job: BacktestJob, progress: Progress) -> PastFit:
+    """Return the fit of the first origin of a job: the kept one, else one made now and kept.
+
+    Args:
+        job: What is asked.
+        progress: Told the name of each step as it begins.
+
+    Raises:
+        MissingInput: If there are too few days of sales up to the origin.
+        ReleaseRefused: If the exported graph differs from its boosters.
+    """
+    return _past_fit(job, _keys(job)[0], progress)
+
+
+def last_origins(data_dir: Path, horizon: int) -> tuple[dt.date, ...]:
+    """Return the last two origins with a whole horizon after them, a horizon apart.
+
+    Args:
+        data_dir: The data folder.
+        horizon: Days ahead.
+
+    Raises:
+        MissingInput: If the folder has no sales.
+    """
+    last = open_sales(data_dir, None).last_day
+    return tuple(first_day(last - back * horizon).astype(object) for back in (2, 1))
+
+
+def dates(text: str) -> tuple[dt.date, ...]:
+    """Read dates with commas between them.
+
+    Raises:
+        InvalidField: If one is no date.
+    """
+    try:
+        return tuple(dt.date.fromisoformat(part.strip()) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidField("origins", f"must be dates as 2026-05-01, got {text!r}") from error
 
 
 def mean_figures(scores: Sequence[OriginScore]) -> dict[str, float]:
@@ -148,6 +203,17 @@ def report(job: BacktestJob, scores: Sequence[OriginScore]) -> dict[str, Any]:
     }
 
 
+def asked(job: BacktestJob) -> dict[str, str]:
+    """Return what a backtest was asked, as the parameters of a run."""
+    return {
+        "horizon": str(job.horizon),
+        "origins": ",".join(str(origin) for origin in job.origins),
+        "feature_set_hash": feature_set_hash(),
+        "data_sha256": tables.digest(job.data_dir),
+        **{f"recipe.{name}": str(value) for name, value in asdict(job.recipe).items()},
+    }
+
+
 def _score_origin(job: BacktestJob, panel: Panel, keys: _Keys, progress: Progress) -> OriginScore:
     """Fit as of one origin unless that is kept, score, and keep what was found."""
     origin = keys.origin
@@ -155,12 +221,9 @@ def _score_origin(job: BacktestJob, panel: Panel, keys: _Keys, progress: Progres
     def tell(step: str) -> None:
         progress(f"{origin}: {step}")
 
-    fit = kept_fit(job.cache / "fits" / keys.fit)
-    if fit is None:
-        fit = fit_as_of(job.data_dir, origin, job.recipe, tell)
-        keep_fit(job.cache / "fits" / keys.fit, fit)
+    fit = _past_fit(job, keys, tell)
     tell("scores")
-    index = _index(panel, origin)
+    index = index_of(panel, origin)
     scored = OriginScore(
         origin=origin,
         horizon=min(job.horizon, panel.history.days - 1 - index),
@@ -172,13 +235,24 @@ def _score_origin(job: BacktestJob, panel: Panel, keys: _Keys, progress: Progres
     return scored
 
 
-def _index(panel: Panel, origin: dt.date) -> int:
+def _past_fit(job: BacktestJob, keys: _Keys, progress: Progress) -> PastFit:
+    folder = job.cache / "fits" / keys.fit
+    fit = kept_fit(folder)
+    if fit is None:
+        fit = fit_as_of(job.data_dir, keys.origin, job.recipe, progress)
+        keep_fit(folder, fit)
+    return fit
+
+
+def index_of(panel: Panel, origin: dt.date) -> int:
     """Return the place of an origin on the grid, which goes on after it."""
-    first, last = (day.astype(object) for day in (panel.day(0), panel.history.last_day))
+    first, last = (
+        one.astype(object) for one in (first_day(panel.day(0)), first_day(panel.history.last_day))
+    )
     if not first <= origin < last:
         before = last - dt.timedelta(days=1)
         raise InvalidField("origins", f"must be from {first} to {before}, got {origin}")
-    return int((origin - first).days)
+    return panel.index(origin)
 
 
 def _keys(job: BacktestJob) -> list[_Keys]:

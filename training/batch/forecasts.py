@@ -9,16 +9,25 @@ import numpy as np
 import pyarrow as pa
 
 from serving.domain.demand import DemandTarget, check_horizon, check_levels, interpolate_levels
+from serving.domain.overrides import lay_over
+from serving.domain.periods import first_days, last_day
 from serving.errors import BeyondTrained
-from serving.flows.demand import predict_daily
+from serving.flows.prediction import answered_by, predict_daily
+from training.features.overrides import load_overrides
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from serving.domain.overrides import Override
     from serving.ports import DemandModel
     from training.batch.questions import Answerer, Part
     from training.panel import Panel
+
+    Floats = NDArray[np.float64]
+    Hands = Mapping[tuple[str, str], tuple[Override, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +73,45 @@ class ForecastQuestion:
                 raise BeyondTrained(f"quantile_levels[{index}]", limit=f"from {low} to {high}")
 
     def answerer(self, model: DemandModel, panel: Panel, data_dir: Path) -> Answerer:
-        """Return what answers the parts; a forecast needs nothing beside the records."""
-        del panel, data_dir
-        return lambda part: self._answer(model, part)
+        """Read what planners say and return what answers the parts."""
+        hands = load_overrides(data_dir, panel.folder.sales.frequency)
+        return lambda part: self._answer(model, part, hands)
 
-    def _answer(self, model: DemandModel, part: Part) -> pa.Table:
+    def _answer(self, model: DemandModel, part: Part, hands: Hands) -> pa.Table:
         """Forecast the series of a part; the days of a series follow one another."""
-        mean, trained = predict_daily(model, part.records, self.horizon, self.target)
+        own, trained = predict_daily(model, part.records, self.horizon, self.target)
+        mean, trained = _overridden(part, own, trained, hands)
         quantiles = interpolate_levels(model.description.quantile_levels, trained, self.levels)
-        days = part.records.origin.astype("datetime64[D]") + np.arange(1, self.horizon + 1)
+        days = first_days(part.records.origin + np.arange(1, self.horizon + 1))
         series = np.repeat(np.arange(len(part.skus), dtype=np.int32), self.horizon)
+        tiers = [one.tier.name.lower() for one in answered_by(model, part.records)]
         columns = {
             "sku": pa.array(part.skus, pa.string()).take(pa.array(series)),
             "location": pa.array(part.locations, pa.string()).take(pa.array(series)),
             "date": pa.array(np.tile(days, len(part.skus)), pa.date32()),
             "mean": mean.reshape(-1),
+            "model_mean": own.reshape(-1),
+            "tier": pa.array(tiers, pa.string()).take(pa.array(series)),
         }
         for column, level in enumerate(self.levels):
             columns[f"q{level:g}"] = np.ascontiguousarray(quantiles[:, :, column]).reshape(-1)
         return pa.table(columns)
+
+
+def _overridden(part: Part, mean: Floats, quantiles: Floats, hands: Hands) -> tuple[Floats, Floats]:
+    """Lay the overrides in force over the forecasts of a part."""
+    held = [(row, hands[key]) for row, key in enumerate(_keys(part)) if key in hands]
+    if not held:
+        return mean, quantiles
+    origin = int(last_day(part.records.origin).astype(np.int64))
+    ahead = part.records.origin + np.arange(1, mean.shape[1] + 1)
+    days = first_days(ahead).astype(np.int64).tolist()
+    mean, quantiles = mean.copy(), quantiles.copy()
+    for row, said in held:
+        known = [one for one in said if one.holds(origin)]
+        mean[row], quantiles[row] = lay_over(mean[row], quantiles[row], days, known)
+    return mean, quantiles
+
+
+def _keys(part: Part) -> Iterator[tuple[str, str]]:
+    return zip(part.skus, part.locations, strict=True)

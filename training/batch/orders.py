@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,12 +10,13 @@ import polars as pl
 import pyarrow as pa
 
 from serving.adapters.features import STOCK_FIELDS
-from serving.domain.demand import DemandTarget, distribution_std
 from serving.domain.history import MAX_HORIZON
-from serving.domain.reorder_levels import CoverDemand, ReorderLevels, decide, explain
+from serving.domain.periods import last_day
+from serving.domain.reorder_levels import ReorderLevels, Rule, decide
+from serving.domain.reorder_words import explain
 from serving.domain.replenishment import ReorderMethod, check_service_level, served
 from serving.errors import BeyondTrained, InvalidField, MissingInput
-from serving.flows.demand import predict_cover
+from serving.flows.reorder_covers import predicted
 from serving.flows.reorder_inputs import INPUTS, resolve
 from serving.ports import StockInputs
 from training.demand_rows import take
@@ -41,11 +41,14 @@ _TABLES = {one.name: one.table for one in INPUTS}
 
 
 class _Decided(NamedTuple):
-    """What was decided on some rows of a part: their places, the inputs of all, the levels."""
+    """What was decided on some rows of a part: their places, the inputs of all, the levels.
+
+    Levels are None where there are no rows.
+    """
 
     rows: Rows
     found: Resolved
-    levels: ReorderLevels
+    levels: ReorderLevels | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +107,28 @@ class ReorderQuestion:
     def _sent(self, count: int) -> dict[str, Floats]:
         """Return what the options settle for every series."""
         sent = {}
-        if self.cover_days is not None:
-            sent["lead_time_days"] = np.full(count, float(self.cover_days))
-            sent["review_days"] = np.zeros(count)
+        if self.cover_days is not None:  # what is ordered lasts until the next order
+            sent["review_days"] = np.full(count, float(self.cover_days))
+            sent["lead_time_days"] = sent["lead_time_std_days"] = np.zeros(count)
         if self.service_level is not None:
             sent["service_level"] = np.full(count, self.service_level)
         return sent
 
-    def _decide(self, model: DemandModel, part: Part, found: Resolved, rows: Rows) -> ReorderLevels:
+    def _decide(
+        self, model: DemandModel, part: Part, found: Resolved, rows: Rows
+    ) -> ReorderLevels | None:
+        """Decide on some rows; None where there is none."""
+        if not rows.size:
+            return None
         terms = found.terms.take(rows)
-        covers, levels = terms.cover_days, model.description.cover_quantile_levels
-        if rows.size:
-            records = take(part.records, rows)
-            mean, quantiles = predict_cover(model, records, covers, DemandTarget.DEMAND)
-        else:
-            mean, quantiles = np.empty(0), np.empty((0, len(levels)))
-        demand = CoverDemand(
-            levels=levels,
-            quantiles=quantiles,
-            mean=mean,
-            daily_mean=mean / covers,
-            daily_std=distribution_std(levels, quantiles, mean) / np.sqrt(covers),
-        )
-        return decide(terms, demand, self.method)
+        demand = predicted(model, take(part.records, rows), terms)
+        return decide(terms, demand, Rule(self.method))
 
 
 def _stocks(panel: Panel, data_dir: Path) -> list[StockInputs]:
     """Return what the tables say of each series of a panel, as serving reads it."""
     pairs = pl.DataFrame({"sku": panel.skus, "location": panel.locations}).cast(pl.String)
-    keys, values = stock_inputs(data_dir, pairs, panel.history.last_day.astype(object))
+    keys, values = stock_inputs(data_dir, pairs, last_day(panel.history.last_day).astype(object))
     at = pairs.join(
         keys.with_row_index("row"), on=["sku", "location"], how="left", maintain_order="left"
     )["row"].to_numpy()
@@ -179,16 +175,20 @@ def _table(part: Part, decided: _Decided, reasons: Sequence[str | None]) -> pa.T
     def column(values: NDArray[np.generic], kept: NDArray[np.bool_] | None = None) -> pa.Array:
         return _spread(values, rows, len(part.skus), kept)
 
+    def figure(name: str) -> Floats:
+        return np.empty(0) if levels is None else getattr(levels, name)
+
     columns = {
         "sku": pa.array(part.skus, pa.string()),
         "location": pa.array(part.locations, pa.string()),
-        "order_up_to": column(levels.order_up_to),
+        "order_up_to": column(figure("order_up_to")),
         # An order costs nothing by itself here: any position below the level is raised to it.
-        "reorder_point": column(levels.order_up_to),
-        "safety_stock": column(levels.safety_stock),
-        "order_quantity": column(levels.order_quantity, stocked),
-        "expected_demand": column(levels.expected_demand),
-        "stockout_probability": column(levels.stockout_probability, stocked),
+        "reorder_point": column(figure("order_up_to")),
+        "safety_stock": column(figure("safety_stock")),
+        "order_quantity": column(figure("order_quantity"), stocked),
+        "expected_fill_rate": column(figure("fill_rate")),
+        "expected_demand": column(figure("expected_demand")),
+        "stockout_probability": column(figure("stockout_probability"), stocked),
         "cover_days": column(terms.cover_days),
         "service_level": column(terms.service_level),
         "reason": pa.array(_sentences(decided, stocked, reasons), pa.string()),
@@ -212,11 +212,9 @@ def _sentences(
 ) -> list[str | None]:
     """Return each decision in a sentence, or why there is none."""
     sentences = list(reasons)
-    names = [field.name for field in dataclasses.fields(ReorderLevels)]
+    if decided.levels is None:
+        return sentences
+    terms = decided.found.terms.take(decided.rows)
     for place in np.flatnonzero(stocked):
-        row = decided.rows[place]
-        levels = ReorderLevels(
-            **{name: getattr(decided.levels, name)[place : place + 1] for name in names}
-        )
-        sentences[row] = explain(decided.found.terms.take(np.array([row])), levels)
+        sentences[decided.rows[place]] = explain(terms, decided.levels, int(place))
     return sentences

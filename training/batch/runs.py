@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from serving.domain.features import feature_set_hash
 from serving.errors import InvalidField
 from training import tables
+from training.batch import partitions
 from training.batch.questions import Part
 from training.demand_rows import take
 from training.features.records import records_at
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 PART_SERIES = 2_048  # series of a part and of a row group
-LAYOUT = 1  # raised when the same inputs would be written otherwise
-_KEY = b"parlevel.key"
+LAYOUT = 2  # raised when the same inputs would be written otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,12 @@ class BatchJob:
 
     Attributes:
         data_dir: The data folder.
-        out: The parquet file to write.
+        out: The parquet file to write, or the folder where `by_location`.
         as_of: Last known day; the last one with sales where None.
         workers: Threads that answer parts.
         part_series: Series of a part.
         panel_series: Series read at once.
+        by_location: Write a folder of parquet files, one folder a location.
     """
 
     data_dir: Path
@@ -62,9 +63,14 @@ class BatchJob:
     workers: int = 2
     part_series: int = PART_SERIES
     panel_series: int = CHUNK_SERIES
+    by_location: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an output that cannot be written as parquet."""
+        """Refuse an output that cannot be written as parquet, or would replace other things."""
+        if self.by_location:
+            if self.out.exists() and partitions.written_for(self.out) is None:
+                raise InvalidField("out", f"must be new or an output by location, not {self.out}")
+            return
         if self.out.suffix != ".parquet":
             raise InvalidField("out", f"must end in .parquet, got {self.out.name!r}")
         if self.out.is_dir():
@@ -107,22 +113,27 @@ def run(job: BatchJob, question: Question, model: DemandModel, progress: Progres
     """
     question.check(model)
     key = _key(job, question, model)
-    if _written_for(job.out) == key:
+    if job.by_location and partitions.written_for(job.out) == key:
+        return BatchResult(partitions.rows_of(job.out), unchanged=True)
+    if not job.by_location and _written_for(job.out) == key:
         return BatchResult(pq.read_metadata(job.out).num_rows, unchanged=True)
     all_parts = job.out.with_name(f"{job.out.name}.parts")
     folder = all_parts / key[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    done, fresh, files = 0, 0, []
+    total, done, fresh, files = 0, 0, 0, []
     with ThreadPoolExecutor(job.workers) as pool:
         panels = iter_panels(job.data_dir, as_of=job.as_of, chunk=job.panel_series)
         for number, panel in enumerate(panels):
-            total = sum(series for _, series in panel.folder.sales.series_per_sku())
+            if number == 0:  # it reads every row, and is the same for every panel
+                total = sum(series for _, series in panel.folder.sales.series_per_sku())
             pending = _Panel(panel, folder, number, job.part_series)
             for file, size, new in pending.answers(question, model, job.data_dir, pool):
                 files.append(file)
                 done, fresh = done + size, fresh + size * new
                 progress(done, total)
-    rows = _join(files, job.out, key)
+            del panel, pending  # or it would still be held while the next one is read
+    join = partitions.write_partitions if job.by_location else _join
+    rows = join(files, job.out, key)
     shutil.rmtree(all_parts)
     return BatchResult(rows, series=fresh, resumed=done - fresh)
 
@@ -201,13 +212,13 @@ def _written_for(out: Path) -> str | None:
         metadata = pq.read_schema(out).metadata or {}
     except (OSError, pa.ArrowInvalid):  # not there, or no parquet: it will be replaced
         return None
-    key = metadata.get(_KEY)
+    key = metadata.get(partitions.KEY)
     return None if key is None else key.decode()
 
 
 def _join(files: Sequence[Path], out: Path, key: str) -> int:
     """Copy the parts into one file, a row group each, and put it in place at once."""
-    schema = pq.read_schema(files[0]).with_metadata({_KEY: key.encode()})
+    schema = pq.read_schema(files[0]).with_metadata({partitions.KEY: key.encode()})
     new = out.with_name(f".{out.name}.new")
     rows = 0
     with _writer(new, schema) as writer:

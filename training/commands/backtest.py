@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serving.errors import InvalidField
+EXPERIMENT = "backtest"
 
 
 def backtest(
@@ -39,10 +38,12 @@ def backtest(
 
     from serving.settings import load
     from training.backtest.report import report_tables
-    from training.backtest.runs import BacktestJob, mean_figures
+    from training.backtest.runs import BacktestJob, dates, mean_figures
+    from training.backtest.runs import asked as parameters
     from training.backtest.runs import backtest as run
     from training.backtest.runs import report as as_json
     from training.content import Recipe
+    from training.registry import Registry
 
     settings, console = load(), Console()
     asked = {"rows": rows, "trees": trees}
@@ -50,7 +51,7 @@ def backtest(
     job = BacktestJob(
         data_dir=data or settings.tables,
         cache=settings.home / "cache" / "backtest",
-        origins=_dates(origins),
+        origins=dates(origins),
         horizon=horizon,
         recipe=Recipe(horizon=horizon, **given),
     )
@@ -60,14 +61,10 @@ def backtest(
         console.print(table)
     if all(one.cached for one in scores):
         console.print("nothing to do: every origin came from the cache")
+    else:
+        Registry(settings).record(EXPERIMENT, parameters(job), [one.figures for one in scores])
+        console.print(f"recorded in MLflow experiment {EXPERIMENT!r}, a step an origin")
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(json.dumps(as_json(job, scores), indent=1), encoding="utf-8")
         console.print(f"wrote {report}")
-
-
-def _dates(text: str) -> tuple[dt.date, ...]:
-    try:
-        return tuple(dt.date.fromisoformat(part.strip()) for part in text.split(","))
-    except ValueError as error:
-        raise InvalidField("origins", f"must be dates as 2026-05-01, got {text!r}") from error

@@ -27,6 +27,7 @@ def run_with_progress(
     out: Path,
     as_of: dt.datetime | None,
     model: str,
+    by_location: bool = False,
 ) -> None:
     """Run a question over a folder with a progress bar and say what was done.
 
@@ -36,6 +37,7 @@ def run_with_progress(
         out: Parquet file to write.
         as_of: Last known day; that of the settings, or the last one with sales, where None.
         model: Version or alias of the model.
+        by_location: Write a folder of parquet files, one folder a location.
 
     Raises:
         ParlevelError: For whatever keeps the run from an answer.
@@ -46,6 +48,7 @@ def run_with_progress(
         out=out,
         as_of=as_of.date() if as_of else settings.as_of,
         workers=len(os.sched_getaffinity(0)),
+        by_location=by_location,
     )
     opened = open_model(settings.releases, model)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -56,10 +56,18 @@ def materialize(
     """Compute the features of every entity and publish them to the service."""
     from rich.console import Console
 
+    from training import tables
     from training.features.materialize import materialize as run
+    from training.features.reference import materialize_reference
 
     job = _job(data, as_of, origins)
     console = Console()
+    with console.status("reading suppliers"):
+        documents = materialize_reference(job.data_dir, job.features, job.as_of)
+    if documents:
+        console.print(f"{documents:,} documents of suppliers and their lead times")
+        if not tables.exists(job.data_dir, "sales"):
+            return
     with console.status("materialising features") as status:
         found = run(
             job,

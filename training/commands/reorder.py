@@ -16,6 +16,7 @@ class Method(enum.StrEnum):
     DISTRIBUTION = "distribution"
     TEXTBOOK = "textbook"
     TEXTBOOK_DEMAND_ONLY = "textbook-demand-only"
+    NORMAL = "normal"
 
 
 def reorder(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serving import settings
+from training.commands.cost import train_cost
 from training.content import ForecastRun, Recipe
 from training.runs import STEPS, train_forecast
 
@@ -26,6 +27,9 @@ app = typer.Typer(
 @app.callback()
 def _group() -> None:
     """Keep `train` a group: each model is a subcommand."""
+
+
+app.command("cost")(train_cost)
 
 
 @app.command()
@@ -52,6 +56,59 @@ def forecast(
         force=force,
     )
     run_with_progress(configured, run)
+
+
+@app.command()
+def uplift(
+    data: Annotated[Path | None, typer.Option(help="Data folder; the home's tables.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="File of unit_id and known effect; never learned from.")
+    ] = None,
+    *,
+    lower_is_better: Annotated[bool, typer.Option(help="The action is to lower the outcome.")]
+    = False,
+    acknowledge_sample_ratio: Annotated[
+        bool, typer.Option(help="Go on where the treated share is not the one promised.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of folds, learners and resamples.")] = 7,
+    force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
+) -> None:
+    """Learn from an experiment whom an action pays for, and register the model.
+
+    Example: parlevel train uplift --data tables
+    """
+    from training.commands.uplift import train_with_progress
+    from training.uplift.content import UpliftRun
+
+    run = UpliftRun(
+        data=data or settings.load().tables,
+        truth=truth,
+        lower_is_better=lower_is_better,
+        acknowledge=acknowledge_sample_ratio,
+        seed=seed,
+        force=force,
+    )
+    train_with_progress(run)
+
+
+@app.command()
+def anomaly(
+    data: Annotated[Path | None, typer.Option(help="Data folder; the home's tables.")] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day training may see.")
+    ] = None,
+    trees: Annotated[int, typer.Option(help="Trees of the forest.")] = 100,
+    *,
+    seed: Annotated[int, typer.Option(help="Seed of sampling and growing.")] = 7,
+    force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
+) -> None:
+    """Train the anomaly model of costs, demand and deliveries and register it.
+
+    Example: parlevel train anomaly --data tables
+    """
+    from training.commands.anomalies import train_with_progress
+
+    train_with_progress(data, as_of.date() if as_of else None, trees=trees, seed=seed, force=force)
 
 
 def run_with_progress(configured: Settings, run: ForecastRun) -> RunResult:

@@ -91,6 +91,7 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
         return
     from training.commands.train import run_with_progress
     from training.features.materialize import Job, materialize
+    from training.features.reference import materialize_reference
     from training.registry import Registry
 
     result = run_with_progress(settings, run)
@@ -100,6 +101,8 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
             now=dt.datetime.now(dt.UTC),
             progress=lambda done: status.update(f"materialising features: {done:,} series"),
         )
+        status.update("reading suppliers")
+        materialize_reference(run.data, settings.features, run.as_of)
     records = ", ".join(f"{count:,} {view}" for view, count in found.records.items())
     _console.print(f"features as of {found.last_day}: {records}")
     Registry(settings).promote("forecast", result.version)

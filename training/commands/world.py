@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +24,15 @@ def world(
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace whatever is there.")] = False,
+    trouble: Annotated[
+        bool, typer.Option("--trouble", help="Put anomalies, drift and gaps in, labelled apart.")
+    ] = False,
 ) -> None:
     """Generate a synthetic world with its truth apart."""
     from training.world import WorldJob, default_truth, find_profile
 
-    job = WorldJob(find_profile(profile), seed, out, truth or default_truth(out), force)
+    chosen = replace(find_profile(profile), trouble=trouble)
+    job = WorldJob(chosen, seed, out, truth or default_truth(out), force)
     summary = _run(job)
     console = Console()
     if summary.skipped:

@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 
 from serving.domain.features import KNOWN_DAYS, LOCATION, NEVER
+from serving.domain.periods import Frequency
 from training import tables
+from training.features.periods import period_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +59,7 @@ class Calendar:
         Returns:
             The fields in their order in the location record, shape (locations, 5 * KNOWN_DAYS).
         """
-        first = int(origin.astype("datetime64[D]").astype(np.int64)) + 1
+        first = int(origin.astype(np.int64)) + 1
         days = np.arange(first, first + KNOWN_DAYS)
         out = np.full((len(self.holidays), len(DAY_FIELDS), KNOWN_DAYS), np.nan, dtype=np.float32)
         if self.last_day is not None:
@@ -73,7 +75,9 @@ class Calendar:
         return out.reshape(len(self.holidays), -1)[self.group]
 
 
-def load_calendar(data_dir: Path, catalogue: Catalogue) -> Calendar:
+def load_calendar(
+    data_dir: Path, catalogue: Catalogue, frequency: Frequency = Frequency.DAY
+) -> Calendar:
     """Read table `calendar` for the locations of a catalogue.
 
     A row holds for the locations of its country and region; an empty one holds for all.
@@ -81,6 +85,8 @@ def load_calendar(data_dir: Path, catalogue: Catalogue) -> Calendar:
     Args:
         data_dir: The data folder.
         catalogue: The locations.
+        frequency: Length of the periods in which days are counted; one is marked by any of its
+            days.
 
     Returns:
         The calendar; without the table, one that knows nothing.
@@ -90,6 +96,7 @@ def load_calendar(data_dir: Path, catalogue: Catalogue) -> Calendar:
         group = np.zeros(len(catalogue.locations), dtype=np.int64)
         return Calendar(group, nowhere, None, None, None)
     frame = tables.read(data_dir, "calendar")
+    frame = frame.with_columns(period_numbers(pl.col("date").cast(pl.Int32), frequency))
     places = list(zip(catalogue.countries, catalogue.regions, strict=True))
     entries = sorted(set(places)) or [("", "")]
     at = {place: index for index, place in enumerate(entries)}

@@ -219,7 +219,7 @@ def _keys(panel: Panel, day: np.datetime64, series: list[Key]) -> dict[str, list
     locations = dict.fromkeys(location for _, location in series)
     unlisted = product_keys(panel)[len(panel.catalogue.products) :]
     elsewhere = location_keys(panel)[len(panel.catalogue.locations) :]
-    until = int((day - panel.history.first_day).astype(np.int64)) + 1
+    until = panel.index(day.astype(object)) + 1
     begun = np.flatnonzero(~np.isnan(panel.history.quantity[:until]).all(axis=0)).tolist()
     selling = {(panel.skus[place], panel.locations[place]) for place in begun}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,10 +16,18 @@ import polars as pl
 from serving.adapters.features import PackedFeatures
 from serving.domain.features import VIEWS, feature_set_hash
 from serving.domain.history import STATE, demand_states
+from serving.domain.periods import first_day, last_day
 from serving.errors import Busy, InvalidField, ReleaseRefused
 from training import tables
 from training.features.offline import OfflineWriter, offline_file
-from training.features.packing import event_time, joined, new_generation
+from training.features.overrides import load_overrides
+from training.features.packing import (
+    STAGING,
+    event_time,
+    features_writer,
+    joined,
+    new_generation,
+)
 from training.features.records import location_keys, peer_records, product_keys
 from training.features.stock import stock_inputs
 from training.features.store import ONLINE, apply, offline_folder, record_interval
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
     from training.features.packing import GenerationWriter
     from training.panel import Panel
 
-_FORMAT = 1  # raised when equal tables would give other records
+_FORMAT = 2  # raised when equal tables would give other records
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +135,14 @@ def materialize_into(
         InvalidField: If the sales begin after a day to keep.
     """
     run = _Run(job, progress)
-    with new_generation(online, name) as writer:
-        run.fill(writer)
-        writer.describe(run.meta(content))
+    try:
+        with new_generation(online, name, features_writer) as writer:
+            run.fill(writer)
+            writer.describe(run.meta(content))
+    except BaseException:
+        # What was staged takes room, and a full disk may be why we are here.
+        shutil.rmtree(online / f"{STAGING}{name}", ignore_errors=True)
+        raise
 
 
 class _Run:
@@ -158,6 +172,8 @@ class _Run:
             sold = pl.concat(self.pairs)
             self._write_unsold(panel, sold, offline, writer)
         keys, stock = stock_inputs(self.job.data_dir, sold, self.last_day)
+        frequency = panel.folder.sales.frequency
+        writer.write_overrides(load_overrides(self.job.data_dir, frequency))
         writer.write_stock(joined(keys["sku"].to_list(), keys["location"].to_list()), stock)
 
     def meta(self, content: str) -> dict[str, object]:
@@ -178,13 +194,13 @@ class _Run:
         return (load_panel(job.data_dir, as_of=job.as_of, skus=job.skus),)
 
     def _open(self, panel: Panel, stack: ExitStack) -> dict[int, OfflineWriter]:
-        self.last_day = panel.history.last_day.astype(dt.date)
+        self.last_day = last_day(panel.history.last_day).astype(dt.date)
         last = panel.history.days - 1
         if max(self.job.days_back, default=0) > last:
             raise InvalidField("origins", f"must lie within the {last + 1} days of sales")
         folder = offline_folder(self.job.features)
         return {
-            origin: stack.enter_context(OfflineWriter(folder, panel.day(origin + 1)))
+            origin: stack.enter_context(OfflineWriter(folder, first_day(panel.day(origin + 1))))
             for origin in sorted({last, *(last - back for back in self.job.days_back)})
         }
 

@@ -7,7 +7,8 @@ import os
 import shutil
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,12 +19,15 @@ from serving.adapters.features import (
     EVENT_TIME_BYTES,
     SEPARATOR,
 )
+from serving.domain.periods import last_day
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from serving.domain.overrides import Override
 
 KEPT = 2  # generations left standing, the current one included
 STAGING = ".staging-"
@@ -44,7 +48,7 @@ class GenerationWriter:
         # journal would only cost time. `publish` forces the file to disk.
         for pragma in (f"page_size={_PAGE_BYTES}", "journal_mode=OFF", "synchronous=OFF"):
             self.database.execute(f"PRAGMA {pragma}")
-        for table in (*ENTITIES, "stock"):
+        for table in (*ENTITIES, "stock", "overrides"):
             self.database.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} "
                 "(key TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
@@ -86,6 +90,14 @@ class GenerationWriter:
         packed = np.ascontiguousarray(values.astype("<f8")).view(np.uint8)
         self._put("stock", keys, packed)
 
+    def write_overrides(self, overrides: Mapping[tuple[str, str], Sequence[Override]]) -> None:
+        """Write what planners say, by sku and location; see serving.domain.overrides."""
+        rows = [
+            (SEPARATOR.join(key), json.dumps([asdict(one) for one in said]))
+            for key, said in overrides.items()
+        ]
+        self.database.executemany("INSERT OR REPLACE INTO overrides VALUES (?, ?)", rows)
+
     def describe(self, meta: Mapping[str, object]) -> None:
         """Write what holds for the generation as a whole."""
         rows = [
@@ -107,6 +119,11 @@ class GenerationWriter:
         self.database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)  # noqa: S608  a name of ours
 
 
+def features_writer(folder: Path) -> GenerationWriter:
+    """Return the writer of a new generation of features in its folder."""
+    return GenerationWriter(folder / DATABASE)
+
+
 def joined(*columns: Sequence[str]) -> list[str]:
     """Join the entity values of each row to one key."""
     return [SEPARATOR.join(key) for key in zip(*columns, strict=True)]
@@ -125,26 +142,34 @@ def pack(event_times: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray
 
 def event_time(day: np.datetime64) -> int:
     """Return the end of a day, seconds since 1970-01-01 UTC."""
-    return (int(day.astype("datetime64[D]").astype(np.int64)) + 1) * 86_400
+    return (int(last_day(day).astype(np.int64)) + 1) * 86_400
+
+
+class _Closed(Protocol):
+    def close(self) -> None: ...
+
+
+W = TypeVar("W", bound=_Closed)
 
 
 @contextmanager
-def new_generation(folder: Path, name: str) -> Iterator[GenerationWriter]:
+def new_generation(folder: Path, name: str, open_writer: Callable[[Path], W]) -> Iterator[W]:
     """Fill a generation and publish it when the block ends; on a failure nothing is published.
 
     Args:
         folder: Folder of the generations; it is made.
         name: Name of the new one.
+        open_writer: Makes the writer of its one file in the folder it is given.
 
     Yields:
-        The writer of its file.
+        The writer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{STAGING}*"):  # of a run that was killed
         shutil.rmtree(left)
     staging = folder / f"{STAGING}{name}"
     staging.mkdir()
-    writer = GenerationWriter(staging / DATABASE)
+    writer = open_writer(staging)
     try:
         yield writer
     finally:
@@ -154,7 +179,7 @@ def new_generation(folder: Path, name: str) -> Iterator[GenerationWriter]:
 
 def _publish(folder: Path, staging: Path, name: str) -> None:
     """Force a filled generation to disk, name it, point the link at it and drop old ones."""
-    for path in (staging / DATABASE, staging):
+    for path in (*staging.iterdir(), staging):
         _force_to_disk(path)
     if (folder / name).exists():
         shutil.rmtree(folder / name)  # a killed run named it, but no link ever pointed at it

@@ -27,11 +27,13 @@ class Peers:
 
     Attributes:
         products: Mean series of each category, then of everything, (days, categories + 1).
+        own: Mean series of each product over its locations, (days, products).
         locations: Mean series of each location, each region, then of everything,
             (days, locations + regions + 1).
     """
 
     products: History
+    own: History
     locations: History
 
 
@@ -47,7 +49,8 @@ class PeerSums:
         self.categories = len(catalogue.category_names)
         self.places = len(catalogue.locations)
         self.regions = len(catalogue.region_names)
-        groups = self.categories + self.places + self.regions + 1
+        self.products = len(catalogue.products)
+        groups = self.categories + self.places + self.regions + 1 + self.products
         self.sums = {name: np.zeros((groups, days)) for name in (*_MEASURES, "seen", "priced")}
 
     def add(self, history: History, product: Indices, location: Indices) -> None:
@@ -74,14 +77,15 @@ class PeerSums:
         # No open day gives no quantity; the other measures of such a day are not read.
         for name, value in (("available", 1.0), ("discount", 0.0), ("promoted", 0.0)):
             means[name] = np.where(np.isnan(means[name]), value, means[name])
-        last = self.sums["seen"].shape[0] - 1
+        last = self.categories + self.places + self.regions
         categories = np.append(np.arange(self.categories), last)
         places = np.arange(self.categories, last + 1)
-        products, locations = (
+        skus = np.arange(last + 1, last + 1 + self.products)
+        products, own, locations = (
             History(first_day, **{name: means[name][rows].T.copy() for name in _MEASURES})
-            for rows in (categories, places)
+            for rows in (categories, skus, places)
         )
-        return Peers(products=products, locations=locations)
+        return Peers(products=products, own=own, locations=locations)
 
     def _members(self, product: Indices, location: Indices) -> sparse.csr_array:
         """Return the matrix that adds the groups so far and the new series, series in order."""
@@ -94,7 +98,8 @@ class PeerSums:
             (0, category),
             (self.categories, location),
             (self.categories + self.places, region),
-            (groups - 1, np.zeros(series, dtype=np.int64)),
+            (self.categories + self.places + self.regions, np.zeros(series, dtype=np.int64)),
+            (groups - self.products, product),
         ):
             rows.append(first + index[index >= 0])
             columns.append(groups + own[index >= 0])

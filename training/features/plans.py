@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 
 from serving.domain.features import FUTURE, KNOWN_DAYS, WIDTHS
+from serving.domain.periods import Frequency
 from training import tables
+from training.features.periods import period_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,7 @@ _CAMPAIGN = ("start_date", "end_date", "discount_percent", "sku", "region")
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign of some series; days count from 1970-01-01.
+    """A campaign of some series; days, or periods, count from 1970-01-01.
 
     Attributes:
         first: First day.
@@ -43,7 +45,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Plan rows and campaigns of n series; days count from 1970-01-01.
+    """Plan rows and campaigns of n series; days, or periods, count from 1970-01-01.
 
     Attributes:
         day: Day of each plan row, shape (rows,).
@@ -69,7 +71,7 @@ class Plan:
         Returns:
             Records of shape (count, WIDTHS["known_future"]); NaN where nothing is planned.
         """
-        first = int(origin.astype("datetime64[D]").astype(np.int64)) + 1
+        first = int(origin.astype(np.int64)) + 1
         out = np.full((count, len(REGIME), KNOWN_DAYS), np.nan, dtype=np.float32)
         for campaign in self.campaigns:
             start = max(campaign.first - first, 0)
@@ -152,12 +154,18 @@ class PlanTables:
         )
 
 
-def load_plans(data_dir: Path) -> PlanTables:
-    """Read what is decided for days to come from the tables of a folder."""
-    return PlanTables(
-        campaigns=_read(data_dir, "campaigns", _CAMPAIGN).sort(_CAMPAIGN, nulls_last=True),
-        plan=_read(data_dir, "plan", ("date", "sku", "location", *REGIME)),
+def load_plans(data_dir: Path, frequency: Frequency = Frequency.DAY) -> PlanTables:
+    """Read what is decided for periods to come from the tables of a folder."""
+    campaigns, plan = (
+        _read(data_dir, table, columns).with_columns(
+            period_numbers(pl.col(name), frequency) for name in columns if name.endswith("date")
+        )
+        for table, columns in (
+            ("campaigns", _CAMPAIGN),
+            ("plan", ("date", "sku", "location", *REGIME)),
+        )
     )
+    return PlanTables(campaigns.sort(_CAMPAIGN, nulls_last=True), plan)
 
 
 def _read(data_dir: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:

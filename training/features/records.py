@@ -96,21 +96,26 @@ def peer_records(panel: Panel, origins: Sequence[int]) -> Iterator[tuple[int, Pe
     """
     walks = zip(
         demand_states(panel.peers.products, origins),
+        demand_states(panel.peers.own, origins),
         demand_states(panel.peers.locations, origins),
         strict=True,
     )
-    for (origin, categories, _), (_, places, _) in walks:
+    for (origin, categories, _), (_, own, _), (_, places, _) in walks:
         yield (
             origin,
             PeerRecords(
-                products=_products(panel, categories),
+                products=_products(panel, categories, own),
                 locations=_locations(panel, places, panel.day(origin)),
             ),
         )
 
 
-def _products(panel: Panel, categories: Floats) -> Floats:
-    """Join attributes and category; a product without category takes everything's mean."""
+def _products(panel: Panel, categories: Floats, own_states: Floats) -> Floats:
+    """Join attributes, category and the product's own mean series.
+
+    A product without category takes everything's mean; the own series of a product that has never
+    sold, and of a stand-in, is its category's.
+    """
     catalogue = panel.catalogue
     every = categories.shape[0] - 1
     own = np.where(catalogue.category >= 0, catalogue.category, every)
@@ -120,7 +125,11 @@ def _products(panel: Panel, categories: Floats) -> Floats:
     out[: own.size, first : first + len(ATTRIBUTES)] = catalogue.attributes
     start = PRODUCT["category_level"].start
     stop = PRODUCT["category_weekday"].stop
-    out[:, start:stop] = _peer_fields(categories)[peer]
+    fields = _peer_fields(categories)[peer]
+    out[:, start:stop] = fields
+    sold = own_states[:, STATE["observed_days"]] > 0
+    fields[: own.size] = np.where(sold, _peer_fields(own_states), fields[: own.size])
+    out[:, PRODUCT["product_level"].start : PRODUCT["product_weekday"].stop] = fields
     out[:, PRODUCT["category_state"]] = categories[peer]
     return out
 

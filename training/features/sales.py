@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from serving.domain.history import History
+from serving.domain.periods import Frequency, period_of
 from serving.errors import InvalidField, MissingInput
 from training import tables
+from training.features.periods import period_numbers
 from training.features.plans import REGIME
 from training.tables.datasets import Dataset, infer_frequency, stored_dataset
 from training.tables.layers import part_path, read_manifest
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+TAGS, OUTLIER = "demand_tags", "outlier"
+UNRECORDED = math.nan  # unlike null, which a day without a row has too
 _KEYS = ("sku", "location")
 _COLUMNS = ("date", *_KEYS, "quantity", "available_fraction", *REGIME)
 
@@ -36,12 +41,13 @@ class Sales:
 
     Attributes:
         rows: The rows up to the last day, unread.
-        first_day: First day with a row.
-        last_day: Last day of the grid.
+        first_day: First period with a row, in the unit of the frequency.
+        last_day: Last period of the grid.
         skus: Products with a row, ascending.
         locations: Locations with a row, ascending.
         absent_is_zero: Whether a day without a row is a day without sales.
         recorded: Which of price, discount and promoted the rows record.
+        frequency: Length of a period of the grid.
     """
 
     rows: pl.LazyFrame
@@ -51,10 +57,11 @@ class Sales:
     locations: tuple[str, ...]
     absent_is_zero: bool
     recorded: frozenset[str]
+    frequency: Frequency = Frequency.DAY
 
     @property
     def days(self) -> int:
-        """Days of the grid."""
+        """Days, or periods, of the grid."""
         return int((self.last_day - self.first_day).astype(np.int64)) + 1
 
     def series_per_sku(self) -> list[tuple[str, int]]:
@@ -63,10 +70,21 @@ class Sales:
         return counts.sort("sku").rows()
 
     def of(self, skus: Sequence[str] | None) -> pl.DataFrame:
-        """Read the rows of some products, or of all, series first and time last."""
+        """Read the rows of some products, or of all, series first and time last.
+
+        Dates come as numbers of periods; what falls into one week or month is brought together.
+        """
         rows = self.rows
         if skus is not None:
             rows = rows.filter(pl.col("sku").is_in(list(skus)))
+        number = period_numbers(pl.col("date").cast(pl.Int32), self.frequency)
+        rows = rows.with_columns(number)
+        if self.frequency is not Frequency.DAY:
+            rows = rows.group_by(*_KEYS, "date").agg(
+                pl.col("quantity").sum(),
+                pl.col("available_fraction").mean(),
+                *(pl.col(name).cast(pl.Float64).mean() for name in REGIME),
+            )
         return rows.collect().sort(*_KEYS, "date")
 
 
@@ -82,12 +100,11 @@ def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
 
     Raises:
         MissingInput: If the folder has no sales.
-        InvalidField: If no row is as old as `as_of`, or a row is no day.
+        InvalidField: If no row is as old as `as_of`.
     """
-    rows = _scan(data_dir)
+    rows = _without_outliers(_scan(data_dir), data_dir)
     dataset = stored_dataset(data_dir) or _inferred(rows)
-    if dataset.frequency != "day":
-        raise InvalidField("dataset.frequency", f"must be day, got {dataset.frequency}")
+    frequency = Frequency[dataset.frequency.upper()]
     if as_of is not None:
         rows = rows.filter(pl.col("date") <= as_of)
     date = pl.col("date")
@@ -101,12 +118,13 @@ def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
     names = [rows.select(pl.col(key).unique().sort()).collect()[key].to_list() for key in _KEYS]
     return Sales(
         rows=rows,
-        first_day=np.datetime64(extent["first"][0], "D"),
-        last_day=np.datetime64(as_of or extent["last"][0], "D"),
+        first_day=period_of(np.datetime64(extent["first"][0], "D"), frequency),
+        last_day=period_of(np.datetime64(as_of or extent["last"][0], "D"), frequency),
         skus=tuple(names[0]),
         locations=tuple(names[1]),
         absent_is_zero=dataset.absent_days == "zero",
         recorded=frozenset(name for name in REGIME if extent[name][0]),
+        frequency=frequency,
     )
 
 
@@ -129,7 +147,7 @@ def dense(
     """
     shape = (sales.days, keys.height)
     first = int(sales.first_day.astype(np.int64))
-    day = rows["date"].cast(pl.Int32).to_numpy().astype(np.int64) - first
+    day = rows["date"].to_numpy().astype(np.int64) - first
     lengths = keys["rows"].to_numpy().astype(np.int64)
     series = np.repeat(np.arange(keys.height), lengths)
     starts = day[np.cumsum(lengths) - lengths]
@@ -142,7 +160,9 @@ def dense(
     begun = np.arange(sales.days)[:, None] >= starts[None, :]
     quantity, available = spread("quantity"), spread("available_fraction")
     if sales.absent_is_zero:
-        quantity[begun & np.isnan(quantity)] = 0.0
+        absent = np.ones(shape, dtype=bool)
+        absent[day, series] = False
+        quantity[begun & absent] = 0.0
     available[np.isnan(available)] = 1.0
     regime = {name: spread(name) for name in REGIME}
     _fold(campaigns, regime, first)
@@ -162,6 +182,17 @@ def series_keys(rows: pl.DataFrame) -> pl.DataFrame:
 def _inferred(rows: pl.LazyFrame) -> Dataset:
     days = rows.select(pl.col("date").unique().sort()).collect()["date"].to_list()
     return Dataset(frequency=infer_frequency(days))
+
+
+def _without_outliers(rows: pl.LazyFrame, data_dir: Path) -> pl.LazyFrame:
+    """Take days that people tagged as outliers for not recorded."""
+    if not tables.exists(data_dir, TAGS):
+        return rows
+    tags = tables.read(data_dir, TAGS, columns=["date", *_KEYS, "tag"])
+    marked = tags.filter(pl.col("tag") == OUTLIER).select("date", *_KEYS).unique()
+    known = rows.join(marked.with_columns(outlier=True).lazy(), on=["date", *_KEYS], how="left")
+    hidden = pl.when(pl.col("outlier").is_null()).then(pl.col("quantity"))
+    return known.with_columns(hidden.fill_null(UNRECORDED)).select(_COLUMNS)
 
 
 def _scan(data_dir: Path) -> pl.LazyFrame:

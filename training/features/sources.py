@@ -107,14 +107,14 @@ def request_time(
     panel: Panel, days: Sequence[np.datetime64], series: Sequence[Key]
 ) -> dict[np.datetime64, Source]:
     """Compute records from the tables at each origin, the states of each series on its own."""
-    origins = [int((day - panel.history.first_day).astype(np.int64)) for day in days]
+    origins = [panel.index(day.astype(object)) for day in days]
     pairs = zip(panel.skus, panel.locations, strict=True)
     place: dict[Key, int] = {key: index for index, key in enumerate(pairs)}
     states = {key: _states_alone(panel.history, place[key], origins) for key in series}
     found: dict[np.datetime64, Source] = {}
-    for turn, (_, peers) in enumerate(peer_records(panel, origins)):
+    for turn, (origin, peers) in enumerate(peer_records(panel, origins)):
         day = days[turn]
-        futures = panel.future(day)
+        futures = panel.future(panel.day(origin))
         found[day] = ComputedSource(
             {
                 "demand_state": {key: states[key][turn] for key in series},
@@ -131,7 +131,7 @@ def _states_alone(history: History, series: int, origins: Sequence[int]) -> list
     recorded = np.flatnonzero(~np.isnan(history.quantity[:, series]))
     first = int(recorded[0])
     own = History(
-        history.first_day + np.timedelta64(first, "D"),
+        history.first_day + first,
         *(
             getattr(history, name)[first:, series : series + 1]
             for name in ("quantity", "available", "price", "discount", "promoted")

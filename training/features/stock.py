@@ -39,7 +39,7 @@ def stock_inputs(
     frame = pl.concat([pairs.select(_PAIR), held.select(_PAIR)]).unique().sort(_PAIR)
     frame = frame.join(held, on=_PAIR, how="left", maintain_order="left")
     frame = _with_sourcing(frame, data_dir, as_of)
-    frame = _with_policy(frame, data_dir)
+    frame = with_policy(frame, data_dir, ("review_days", "service_target"))
     frame = frame.join(
         _table(data_dir, "products", ("sku", "minimum_order_quantity", "pack_size")),
         on="sku",
@@ -101,9 +101,14 @@ def _deliveries(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
     )
 
 
-def _with_policy(frame: pl.DataFrame, data_dir: Path) -> pl.DataFrame:
-    """Join review days and service target, the most specific row that has one first."""
-    kept = ("review_days", "service_target")
+def with_policy(frame: pl.DataFrame, data_dir: Path, kept: Sequence[str]) -> pl.DataFrame:
+    """Join columns of the policy table, of the most specific row that has a value.
+
+    Args:
+        frame: Has columns sku and location.
+        data_dir: The data folder.
+        kept: Columns to join; null where the table is silent.
+    """
     rows = _table(data_dir, "policy", (*_PAIR, *kept))
     sku, location = (pl.col(name).is_not_null() for name in _PAIR)
     for key, chosen in (

@@ -10,7 +10,7 @@ from training.tables.nearest import suggestion
 
 Made = TypeVar("Made")
 
-_WORDS = {str: "text", bool: "true or false"}
+_WORDS = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 def build(made: type[Made], settings: object, place: str) -> Made:

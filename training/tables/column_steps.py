@@ -120,6 +120,22 @@ class Compose:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstKnown:
+    """Take the first filled cell of several columns."""
+
+    column: str
+    sources: tuple[str, ...]
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Fill each row from left to right; empty where all of them are."""
+        del context
+        texts = pl.DataFrame([as_text(frame[source]).replace("", None) for source in self.sources])
+        return frame.with_columns(
+            texts.select(pl.coalesce(pl.all())).to_series().alias(self.column)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Replace:
     """Replace values by others; what is not named keeps its own unless ``others`` is given."""
 

@@ -12,6 +12,7 @@ from training.tables.columns import (
     dates,
     flags,
     ids,
+    shares,
     signed,
     texts,
 )
@@ -43,6 +44,8 @@ COST_TABLES = (
             *texts("country", "region"),
             *amounts("labor_rate_hourly", "overhead_rate", "capacity_utilization"),
             *CURRENCY,
+            # Relative half width within which a rate is negotiated or may be revised.
+            *shares("labor_rate_range", "overhead_rate_range"),
         ),
         ("plant_id",),
     ),
@@ -54,9 +57,17 @@ COST_TABLES = (
             *texts("commodity"),
             *amounts("mass_kg", "labor_minutes"),
             *texts("process"),
+            Column("yield_rate", "number", positive=True, high=1.0),
         ),
         ("sku", "component", "process"),
         (Relation("component", "!=", "sku"),),
+    ),
+    # What is known of a part or component beside its product row, one value a row: a name may
+    # have several values, and a value is a number or a word.
+    Contract(
+        "part_attributes",
+        (*ids("sku", "attribute", "value"),),
+        ("sku", "attribute", "value"),
     ),
     Contract(
         "commodity_prices",
@@ -77,6 +88,19 @@ COST_TABLES = (
         (Relation("valid_to", ">=", "valid_from"),),
     ),
     Contract(
+        "freight_rates",
+        (
+            *ids("origin_country", "destination_country"),
+            *amounts("rate_per_kg", required=True),
+            *dates("valid_from", required=True),
+            *dates("valid_to"),
+            *shares("rate_range"),
+            *CURRENCY,
+        ),
+        ("origin_country", "destination_country", "valid_from"),
+        (Relation("valid_to", ">=", "valid_from"),),
+    ),
+    Contract(
         "quotes",
         (
             *ids("quote_id"),
@@ -88,6 +112,8 @@ COST_TABLES = (
             *amounts("minimum_order_quantity"),
             *dates("valid_until"),
             *CURRENCY,
+            *amounts("annual_usage"),
+            *flags("bracket_pricing"),
         ),
         ("quote_id", "sku", "quantity"),
         (Relation("valid_until", ">=", "date"),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -24,6 +25,7 @@ _FILE = "dataset.toml"
 # The shortest step, in days, that is no longer daily, and the shortest that is no longer weekly.
 _WEEK_FROM, _MONTH_FROM = 4.0, 18.0
 _CURRENCY_LETTERS = 3
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Dataset:
         frequency: Length of a period; what is named by days counts periods.
         absent_days: What a period without a row means between a series' first and last one.
         currency_code: ISO 4217 code of amounts without one of their own; empty if unknown.
+        country: ISO 3166 code of the country goods go to unless said otherwise; empty if unknown.
     """
 
     frequency: Frequency = "day"
     absent_days: AbsentDays = "zero"
     currency_code: str = ""
+    country: str = ""
 
     def __post_init__(self) -> None:
         """Refuse values outside their lists."""
@@ -49,6 +53,8 @@ class Dataset:
         code = self.currency_code
         if code and not (len(code) == _CURRENCY_LETTERS and code.isascii() and code.isupper()):
             raise InvalidField("dataset.currency_code", "must be three capital letters, as EUR")
+        if self.country and not _COUNTRY.fullmatch(self.country):
+            raise InvalidField("dataset.country", "must be two capital letters, as DE")
 
 
 def parse_dataset(settings: Mapping[str, object]) -> Dataset:

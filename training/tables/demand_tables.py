@@ -45,6 +45,24 @@ DEMAND_TABLES = (
     ),
     Contract("plan", (*SERIES, *_PRICING, *CURRENCY), ("date", "sku", "location")),
     Contract(
+        "overrides",
+        (
+            *SERIES,
+            *amounts("quantity", "factor"),
+            *ids("author"),
+            *dates("created_date", required=True),
+            *dates("expires_date"),
+            *texts("reason"),
+        ),
+        ("date", "sku", "location"),
+        (Relation("expires_date", ">=", "created_date"),),
+    ),
+    Contract(
+        "demand_tags",
+        (*SERIES, *ids("tag"), *texts("author", "note")),
+        ("date", "sku", "location", "tag"),
+    ),
+    Contract(
         "products",
         (
             *ids("sku"),

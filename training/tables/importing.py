@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -10,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from serving.errors import InvalidField
 from training.tables import layers
@@ -124,7 +127,13 @@ def import_file(
     with layers.locked(data_dir, "another import is writing to"):
         layers.sweep(data_dir)
         attempt = _Attempt(data_dir, order, sender, tell)
-        outcomes = attempt.run(blocks)
+        try:
+            outcomes = attempt.run(blocks)
+        except BaseException:
+            # What was staged takes room, and a full disk may be why we are here.
+            with contextlib.suppress(OSError):
+                layers.sweep(data_dir)
+            raise
         _settle_dataset(data_dir, order.recipe, attempt.days)
     return outcomes
 
@@ -172,15 +181,13 @@ class _Attempt:
         except TableRefused as refusal:
             record = replace(draft, status="refused", rows_refused=refusal.rows)
             layers.write_record(self.data_dir, record)
-            layers.sweep(self.data_dir)
             raise
         if rows is None:
             return Outcome(block.table, None, "skipped: the source has no new rows for it")
         load = _with_rows(draft, rows)
         self.tell(f"writing {block.table}")
         layers.replace_file(
-            layers.part_path(self.data_dir, load),
-            lambda path: rows.write_parquet(path, compression="zstd"),
+            layers.part_path(self.data_dir, load), lambda path: _write_part(rows, path)
         )
         self.manifest[block.table] = (*live, load) if self.order.append else (load,)
         if block.table == "sales":
@@ -267,6 +274,21 @@ class _Attempt:
                 shutil.copyfile(kept, path)
 
         layers.replace_file(layers.raw_path(self.data_dir, load), place)
+
+
+def _write_part(rows: pl.DataFrame, path: Path) -> None:
+    """Write clean rows; where there is no room for them, fail as the system does.
+
+    Raises:
+        OSError: If the disk is full. Polars has words of its own for it, of which some say nothing
+            of the disk.
+    """
+    try:
+        rows.write_parquet(path, compression="zstd")
+    except PolarsError as error:
+        if shutil.disk_usage(path.parent).free < rows.estimated_size():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def _same_rows(draft: Load, live: tuple[Load, ...]) -> bool:

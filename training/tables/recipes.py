@@ -47,14 +47,17 @@ STEPS: dict[str, type] = {
     "linear": column_steps.Linear,
     "product": column_steps.Product,
     "compose": column_steps.Compose,
+    "first_known": column_steps.FirstKnown,
     "replace": column_steps.Replace,
     "day": column_steps.Day,
     "date_part": column_steps.DatePart,
     "keep": row_steps.Keep,
     "days_after": row_steps.DaysAfter,
+    "in_order": row_steps.InOrder,
     "returns": row_steps.Returns,
     "sum": row_steps.Sum,
     "unpivot": row_steps.Unpivot,
+    "stack": row_steps.Stack,
 }
 
 

@@ -44,6 +44,22 @@ class DaysAfter:
 
 
 @dataclass(frozen=True, slots=True)
+class InOrder:
+    """Keep the rows whose dates come in the order of their columns; an empty one passes."""
+
+    columns: tuple[str, ...]
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Filter out rows whose later event is dated before an earlier one."""
+        days = [strictly(frame, name, "date", context) for name in self.columns]
+        held = pl.repeat(value=True, n=len(frame), eager=True)
+        for at, later in enumerate(days):
+            for earlier in days[:at]:
+                held = held & (later >= earlier).fill_null(value=True)
+        return frame.filter(held)
+
+
+@dataclass(frozen=True, slots=True)
 class Returns:
     """Treat negative quantities.
 
@@ -132,3 +148,40 @@ class Unpivot:
         typed = frame.cast({name: pl.String for name in frame.columns if name not in index})
         long = typed.unpivot(index=index, variable_name=self.name, value_name=self.value)
         return long.filter(pl.col(self.value).str.strip_chars().str.len_chars() > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Turn numbered groups of columns into rows, as component_1, quantity_1, component_2 ...
+
+    A group whose cells are all empty gives no row.
+
+    Attributes:
+        keep: Columns every row repeats.
+        columns: New column -> pattern of its columns in the source, ``{}`` for the number.
+        first: The first number.
+        last: The last number.
+    """
+
+    keep: tuple[str, ...]
+    columns: dict[str, str]
+    first: int
+    last: int
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Stack the groups in order; source order within each."""
+        del context
+        texts = [pl.col(name).cast(pl.String).str.strip_chars() for name in self.columns]
+        filled = pl.any_horizontal(text.str.len_chars() > 0 for text in texts)
+        groups = [
+            frame.select(
+                ROW,
+                *self.keep,
+                *(
+                    pl.col(pattern.format(number)).cast(pl.String).alias(name)
+                    for name, pattern in self.columns.items()
+                ),
+            )
+            for number in range(self.first, self.last + 1)
+        ]
+        return pl.concat(groups).filter(filled)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from training.world.actions import action_tables
 from training.world.campaigns import campaign_tables
+from training.world.costs import cost_tables
 from training.world.days import calendar_tables
+from training.world.endogenous import endogenous_tables
 from training.world.exchange import exchange_tables
 from training.world.locations import location_tables
 from training.world.products import product_tables
 from training.world.suppliers import supplier_tables
-from training.world.trade import trade_tables
+from training.world.trouble import trade_tables_with_trouble
 from training.world.weather import weather_tables
 
 if TYPE_CHECKING:
@@ -35,7 +38,10 @@ MAKERS: tuple[tuple[str, Callable[[World, np.random.Generator], Tables]], ...] =
     ("weather", weather_tables),
     ("campaigns", campaign_tables),
     ("exchange", exchange_tables),
+    ("costs", cost_tables),
+    ("endogenous", endogenous_tables),
+    ("actions", action_tables),
 )
 
 # Called once for each part of the products, with what happened to it.
-TRADE_MAKERS: tuple[Callable[[World, Trade], Tables], ...] = (trade_tables,)
+TRADE_MAKERS: tuple[Callable[[World, Trade], Tables], ...] = (trade_tables_with_trouble,)

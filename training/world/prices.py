@@ -1,7 +1,7 @@
 """Prices: the regular price of every product and day, moved by shocks to its cost.
 
-The shock to cost is the instrument: it moves the price and touches demand in no other way. An
-endogenous variant, in which prices also answer to demand, would add a second term here.
+The shock to cost is the instrument: it moves the price and touches demand in no other way. The
+variant whose prices also answer to demand is a data folder of its own, `training.world.endogenous`.
 """
 
 from __future__ import annotations

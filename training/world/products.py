@@ -91,6 +91,7 @@ class Products:
         launch_day: index of the first day it is sold; 0 where it was sold before history.
         pack_size: units in a pack.
         review_days: days between two chances to order.
+        weight_kg: kilograms of a unit as shipped.
     """
 
     names: tuple[str, ...]
@@ -107,6 +108,7 @@ class Products:
     launch_day: NDArray[np.int64]
     pack_size: NDArray[np.int64]
     review_days: NDArray[np.int64]
+    weight_kg: NDArray[np.float64]
 
     @property
     def declining(self) -> NDArray[np.bool_]:
@@ -153,6 +155,7 @@ def draw_products(profile: Profile, rng: np.random.Generator) -> Products:
         launch_day=_draw_launch_days(profile, percentile, rng),
         pack_size=_pack_sizes(volume * review_days),
         review_days=review_days,
+        weight_kg=np.round(0.05 + rng.gamma(2.0, 0.6, size=count), 2),
     )
 
 
@@ -208,7 +211,7 @@ def product_tables(world: World, rng: np.random.Generator) -> Tables:
             "brand": [BRANDS[row] for row in rng.integers(0, len(BRANDS), size=count)],
             "price": products.price,
             "unit_cost": products.unit_cost,
-            "weight_kg": np.round(0.05 + rng.gamma(2.0, 0.6, size=count), 2),
+            "weight_kg": products.weight_kg,
             "seasonal": products.seasonal,
             "launch_date": [world.profile.first_day + dt.timedelta(int(day)) for day in offsets],
             "shelf_life_days": [category.shelf_life_days for category in categories],

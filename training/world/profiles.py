@@ -25,6 +25,7 @@ class Profile:
         plan_days: days to come that are already decided, 1..120.
         skus_per_part: products drawn at once; bounds the memory a world takes.
         partitioned: write the daily tables as folders, one file per part.
+        trouble: put anomalies, drift and gaps into the observed tables.
 
     Raises:
         InvalidField: when a size is outside its range.
@@ -37,6 +38,7 @@ class Profile:
     plan_days: int = 90
     skus_per_part: int = 500
     partitioned: bool = False
+    trouble: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes no world can be drawn for."""

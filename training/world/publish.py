@@ -42,14 +42,14 @@ class Place:
         """Write one table, or one part of it.
 
         Args:
-            name: the table's name.
+            name: the table's name, below a folder where it is of a data folder of its own.
             frame: its rows.
             part: number of the part, or None where the table is one file.
         """
         path = self.staging / f"{name}.parquet"
         if part is not None:
             path = self.staging / name / f"part-{part:04d}.parquet"
-            path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(path, compression="zstd", compression_level=1)
 
     def write_manifest(self, entries: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from training.world.sites import PLANTS
 from training.world.tables import Tables
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ SUPPLIERS = (
     Supplier("SUP-5", "Deccan Exports", "IN", 16.0, 0.35, 0.88, -0.04),
 )
 SERVICE_TARGETS = (0.90, 0.95, 0.98)
+AT_HOME_SHARE = 0.8  # of products made in their supplier's own country
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Sourcing:
     Attributes:
         supplier: position in ``SUPPLIERS``.
         service_target: share of replenishment cycles without a stock-out, 0..1.
+        plant: position in ``PLANTS`` of the plant that makes it.
     """
 
     supplier: NDArray[np.int64]
     service_target: NDArray[np.float64]
+    plant: NDArray[np.int64]
 
     @property
     def lead_time_mean(self) -> NDArray[np.float64]:
@@ -85,10 +89,24 @@ def draw_sourcing(profile: Profile, rng: np.random.Generator) -> Sourcing:
     Returns:
         The sourcing.
     """
+    supplier = rng.choice(len(SUPPLIERS), size=profile.skus, p=[0.2, 0.2, 0.2, 0.25, 0.15])
     return Sourcing(
-        supplier=rng.choice(len(SUPPLIERS), size=profile.skus, p=[0.2, 0.2, 0.2, 0.25, 0.15]),
+        supplier=supplier,
         service_target=rng.choice(SERVICE_TARGETS, size=profile.skus, p=[0.3, 0.5, 0.2]),
+        plant=_draw_plants(supplier, rng),
     )
+
+
+def _draw_plants(supplier: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Give every product a plant, mostly of its supplier's own country."""
+    countries = np.array([plant.country for plant in PLANTS])
+    chosen = rng.integers(0, len(PLANTS), size=supplier.size)
+    at_home = rng.random(supplier.size) < AT_HOME_SHARE
+    for place, each in enumerate(SUPPLIERS):
+        own = np.flatnonzero(countries == each.country)
+        here = at_home & (supplier == place)
+        chosen[here] = own[rng.integers(0, own.size, size=int(here.sum()))]
+    return chosen
 
 
 def draw_lead_times(
@@ -156,6 +174,7 @@ def _sourcing_table(world: World) -> pl.DataFrame:
         {
             "sku": world.products.names,
             "supplier_id": [supplier.supplier_id for supplier in chosen],
+            "plant_id": [PLANTS[place].plant_id for place in world.sourcing.plant],
             "share": np.ones(count),
             "lead_time_days": world.sourcing.promised_days.astype(np.float64),
             "unit_price": world.products.unit_cost,

@@ -10,6 +10,7 @@ import pytest
 
 from serving.domain.features import FUTURE, KNOWN_DAYS, LOCATION, NEVER
 from serving.domain.history import demand_states
+from serving.domain.periods import Frequency, first_day, frequency_of
 from serving.errors import InvalidField, MissingInput
 from training.features.calendars import DAYS_OF_LOCATION
 from training.panel import Panel, iter_panels, load_panel
@@ -75,7 +76,7 @@ def test_chunks_of_products_together_are_the_whole(folder: Path) -> None:
     together = np.concatenate([chunk.history.quantity for chunk in chunks], axis=1)
     assert np.array_equal(together, whole.history.quantity, equal_nan=True)
     for chunk in chunks:
-        for peers in ("products", "locations"):
+        for peers in ("products", "own", "locations"):
             one, other = getattr(chunk.peers, peers), getattr(whole.peers, peers)
             assert one.quantity.tobytes() == other.quantity.tobytes()
             assert one.price.tobytes() == other.price.tobytes()
@@ -113,10 +114,16 @@ def test_a_folder_without_sales_says_so(tmp_path: Path) -> None:
         load_panel(tmp_path)
 
 
-def test_periods_other_than_days_are_refused(folder: Path) -> None:
-    (folder / "dataset.toml").write_text('frequency = "month"\n', encoding="utf-8")
-    with pytest.raises(InvalidField, match="frequency"):
-        load_panel(folder)
+@pytest.mark.parametrize("frequency", ["week", "month"])
+def test_days_are_brought_together_to_their_periods(folder: Path, frequency: str) -> None:
+    days = load_panel(folder).history
+    (folder / "dataset.toml").write_text(f'frequency = "{frequency}"\n', encoding="utf-8")
+    panel = load_panel(folder)
+    periods = panel.history
+    assert frequency_of(periods.first_day) is Frequency[frequency.upper()]
+    assert periods.days < days.days / 4
+    assert np.nansum(periods.quantity) == pytest.approx(np.nansum(days.quantity))
+    assert panel.index(first_day(panel.day(2)).astype(object)) == 2
 
 
 def test_a_row_of_the_plan_goes_before_a_campaign(folder: Path) -> None:

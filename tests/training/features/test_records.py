@@ -41,6 +41,21 @@ def test_a_category_sells_the_mean_of_its_series(folder: Path) -> None:
     np.testing.assert_allclose(panel.peers.products.quantity[:, place], mean)
 
 
+def test_a_products_own_series_is_the_mean_over_its_locations(folder: Path) -> None:
+    panel = load_panel(folder)
+    own = [place for place, sku in enumerate(panel.skus) if sku == "s2"]
+    mean = panel.history.quantity[:, own].mean(axis=1)
+    place = panel.catalogue.products.index("s2")
+    np.testing.assert_allclose(panel.peers.own.quantity[:, place], mean)
+    (_, states, _) = next(iter(demand_states(panel.peers.own, [50])))
+    (_, peers) = next(iter(peer_records(panel, [50])))
+    record = peers.products[product_keys(panel).index("s2")]
+    assert record[PRODUCT["product_level"]] == states[place, STATE["level"]]
+    assert record[PRODUCT["product_weekday"]].tobytes() == states[place, STATE["weekday"]].tobytes()
+    stand_in = peers.products[product_keys(panel).index("category:fresh")]
+    assert stand_in[PRODUCT["product_level"]] == stand_in[PRODUCT["category_level"]]
+
+
 def test_products_without_category_and_unlisted_ones_take_the_mean_of_everything(
     folder: Path,
 ) -> None:

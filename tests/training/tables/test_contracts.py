@@ -13,6 +13,11 @@ GOOD = {
     "sales": "date,sku,location,quantity,price,discount,promoted,available_fraction\n"
     "2024-01-01,A,x,2.5,9.9,0.1,1,0.5\n",
     "plan": "date,sku,location,discount\n2024-01-01,A,x,0.2\n",
+    "overrides": (
+        "date,sku,location,factor,author,created_date,expires_date\n"
+        "2024-01-09,A,x,1.2,ana,2024-01-01,2024-01-31\n"
+    ),
+    "demand_tags": "date,sku,location,tag,author\n2024-01-01,A,x,outlier,ana\n",
     "products": "sku,category,price,launch_date,pack_size\nA,c,1,2020-01-01,6\n",
     "locations": "location,latitude,longitude\nx,-33.5,151.2\n",
     "campaigns": "campaign_id,start_date,end_date,sku\nc,2024-01-01,2024-01-01,\n",
@@ -30,6 +35,10 @@ GOOD = {
     "plants": "plant_id,labor_rate_hourly\np,20\n",
     "bills_of_material": "sku,component,quantity\nA,B,2\n",
     "commodity_prices": "date,commodity,price,currency\n2024-01-01,steel,700,USD\n",
+    "freight_rates": "origin_country,destination_country,rate_per_kg,valid_from,valid_to,"
+    "rate_range\n"
+    "CN,US,0.09,2024-01-01,2024-12-31,0.1",
+    "part_attributes": "sku,attribute,value\nA,length,12.5",
     "tariffs": "origin_country,destination_country,rate,valid_from,valid_to\n"
     "CN,US,0.25,2024-01-01,\n",
     "quotes": "quote_id,date,sku,supplier_id,quantity,unit_price\nq,2024-01-01,A,s,10,1.5\n",
@@ -75,6 +84,7 @@ BROKEN = [
     ("bills_of_material", "component", "A", "must differ from sku"),
     ("bills_of_material", "quantity", "0", "above 0"),
     ("commodity_prices", "price", "", "must be filled"),
+    ("freight_rates", "rate_range", "1.5", "must be at most 1"),
     ("tariffs", "valid_to", "2023-12-31", "must not be before valid_from"),
     ("quotes", "quantity", "0", "above 0"),
     ("cost_transactions", "volume", "-100", "at least 0"),
@@ -82,6 +92,9 @@ BROKEN = [
     ("quality_events", "defects", "101", "must not exceed batch_size"),
     ("quality_events", "defects", "1.5", "whole number"),
     ("experiment", "treated", "2", "true or false"),
+    ("overrides", "factor", "-1", "at least 0"),
+    ("overrides", "author", "", "must be filled"),
+    ("overrides", "expires_date", "2023-12-31", "must not be before created_date"),
 ]
 
 
@@ -91,7 +104,7 @@ def received(text: str) -> pl.DataFrame:
 
 def test_every_canonical_table_has_a_contract_and_an_example() -> None:
     assert set(GOOD) == set(CONTRACTS)
-    assert len(CONTRACTS) == 24
+    assert len(CONTRACTS) == 28
 
 
 @pytest.mark.parametrize("table", GOOD)

@@ -134,3 +134,55 @@ def test_the_recipe_of_store_items_renames(bring: Bring, tmp_path: Path, data_di
     bring(Order(tmp_path / "items.csv", recipe=load_recipe(RECIPES / "store_item_demand.toml")))
 
     assert read(data_dir, "sales").rows() == [(date(2013, 1, 1), "2", "1", 13.0)]
+
+
+def test_the_recipes_of_caterpillar_make_parts_bills_and_quotes(
+    bring: Bring, tmp_path: Path, data_dir: Path
+) -> None:
+    quotes = {
+        "tube_assembly_id": ["TA-1", "TA-1"],
+        "supplier": ["S-1", "S-1"],
+        "quote_date": ["2013-07-07", "2013-07-07"],
+        "annual_usage": [0, 0],
+        "min_order_quantity": [0, 0],
+        "bracket_pricing": ["Yes", "Yes"],
+        "quantity": [1, 5],
+        "cost": [21.9, 6.7],
+    }
+    bill = {"tube_assembly_id": ["TA-1", "TA-2"]}
+    for number in range(1, 9):
+        bill[f"component_id_{number}"] = ["C-9", "C-7"] if number < 3 else ["NA", ""]
+        bill[f"quantity_{number}"] = ["2", "NA"] if number < 3 else ["NA", ""]
+    tubes = {
+        "tube_assembly_id": ["TA-1"],
+        "material_id": ["SP-1"],
+        "diameter": ["10"],
+        "wall": ["2"],
+        "length": ["3"],
+    }
+    specs = {"tube_assembly_id": ["TA-1"], "spec1": ["SP-7"], "spec2": ["SP-7"], "spec3": [None]}
+    nuts = {"component_id": ["C-9"], "hex_nut_size": ["20.6"], "blind_hole": ["NA"]}
+    sources = (
+        ("quotes", quotes, False),
+        ("bills", bill, False),
+        ("parts", tubes, False),
+        ("specs", specs, True),
+        ("components", nuts, True),
+    )
+    for name, columns, append in sources:
+        path = tmp_path / f"{name}.csv"
+        pl.DataFrame(columns).write_csv(path)
+        recipe = load_recipe(RECIPES / f"caterpillar_{name}.toml")
+        bring(Order(path, recipe=recipe, append=append))
+
+    assert read(data_dir, "quotes").select("sku", "quantity", "bracket_pricing").rows() == [
+        ("TA-1", 1.0, True),
+        ("TA-1", 5.0, True),
+    ]
+    lines = read(data_dir, "bills_of_material").select("sku", "component", "quantity")
+    assert lines.rows() == [("TA-1", "C-9", 4.0)]
+    said = set(read(data_dir, "part_attributes").rows())
+    assert ("TA-1", "diameter_wall_length", "60.0") in said
+    assert ("TA-1", "spec", "SP-7") in said
+    assert ("C-9", "hex_nut_size", "20.6") in said
+    assert len(said) == 7

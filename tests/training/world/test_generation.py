@@ -183,7 +183,12 @@ def test_unknown_profile_and_negative_seed_are_refused(tiny: Profile, tmp_path: 
 
 def test_the_folder_says_how_to_read_it(tiny_world: WorldSummary) -> None:
     dataset = tomllib.loads((tiny_world.out / "dataset.toml").read_text())
-    assert dataset == {"frequency": "day", "absent_days": "zero", "currency_code": "USD"}
+    assert dataset == {
+        "frequency": "day",
+        "absent_days": "zero",
+        "currency_code": "USD",
+        "country": "US",
+    }
     manifest = json.loads((tiny_world.out / "world.json").read_text())
     assert manifest["digest"] == tiny_world.digest
     assert manifest["seed"] == tiny_world.seed

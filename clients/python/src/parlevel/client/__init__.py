@@ -11,8 +11,11 @@ from parlevel.client.errors import ParlevelError
 from parlevel.client.limits import Limits
 from parlevel.client.retry import RetryPolicy
 from parlevel.client.values.demand import (
+    DemandFrequency,
     DemandObservation,
+    DemandPattern,
     DemandTarget,
+    DemandTier,
     Forecast,
     ForecastRoute,
     LocationAttributes,
@@ -22,6 +25,7 @@ from parlevel.client.values.demand import (
     RowStatus,
 )
 from parlevel.client.values.demand_batch import ForecastBatch, ForecastFigures, ForecastRow
+from parlevel.client.values.explanation import DemandDriver, Explanation
 from parlevel.client.values.model import Certificate, Health, Model
 from parlevel.client.values.provenance import Provenance
 from parlevel.client.values.replenishment import (
@@ -36,14 +40,21 @@ from parlevel.client.values.replenishment import (
     SafetyStock,
     SafetyStockMethod,
 )
+from parlevel.client.values.supply import DecisionChange, SupplyChoice, SupplyKind, TargetKind
 
 __all__ = [
     "AsyncClient",
     "Certificate",
     "Client",
+    "DecisionChange",
+    "DemandDriver",
+    "DemandFrequency",
     "DemandObservation",
+    "DemandPattern",
     "DemandTarget",
+    "DemandTier",
     "EconomicOrderQuantity",
+    "Explanation",
     "Forecast",
     "ForecastBatch",
     "ForecastFigures",
@@ -69,4 +80,7 @@ __all__ = [
     "RowStatus",
     "SafetyStock",
     "SafetyStockMethod",
+    "SupplyChoice",
+    "SupplyKind",
+    "TargetKind",
 ]

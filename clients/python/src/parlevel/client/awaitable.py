@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from parlevel.client.asks.anomaly import AsyncAnomalyQuestions
+from parlevel.client.asks.cost import AsyncCostQuestions
+from parlevel.client.asks.drift import AsyncDriftQuestions
+from parlevel.client.asks.experiment import AsyncExperimentQuestions
+from parlevel.client.asks.replenishment import AsyncReplenishmentQuestions
+from parlevel.client.asks.supplier import AsyncSupplierQuestions
+from parlevel.client.asks.uplift import AsyncUpliftQuestions
 from parlevel.client.connection import CallRules, channel_options
 from parlevel.client.errors import ClientClosed
 from parlevel.client.limits import Limits
 from parlevel.client.retry import RetryPolicy
-from parlevel.client.wire import demand, model, policy, replenishment
+from parlevel.client.wire import demand, explanation, model, policy, replenishment
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from parlevel.client.options import (
         CallOptions,
         EconomicOrderQuantityOptions,
+        ExplainOptions,
         ForecastBatchOptions,
         ForecastOptions,
         NewsvendorOptions,
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     )
     from parlevel.client.values.demand import Forecast
     from parlevel.client.values.demand_batch import ForecastBatch
+    from parlevel.client.values.explanation import Explanation
     from parlevel.client.values.model import Health, Model
     from parlevel.client.values.replenishment import (
         EconomicOrderQuantity,
@@ -77,6 +86,13 @@ class AsyncClient:
         self._credentials = credentials
         self._channel: grpc.aio.Channel | None = None
         self._closed = False
+        self.anomaly = AsyncAnomalyQuestions(self._ask)
+        self.cost = AsyncCostQuestions(self._ask)
+        self.drift = AsyncDriftQuestions(self._ask)
+        self.replenishment = AsyncReplenishmentQuestions(self._ask)
+        self.supplier = AsyncSupplierQuestions(self._ask)
+        self.experiment = AsyncExperimentQuestions(self._ask)
+        self.uplift = AsyncUpliftQuestions(self._ask)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -115,6 +131,25 @@ class AsyncClient:
             ParlevelError: See ``parlevel.client.errors``.
         """
         return await self._ask(demand.forecast(sku, location, horizon_days, options))
+
+    async def explain_forecast(
+        self, sku: str, location: str, horizon_days: int, **options: Unpack[ExplainOptions]
+    ) -> Explanation:
+        """Say what the forecast of one series is made of.
+
+        Args:
+            sku: Stock-keeping unit, 1 to 200 characters.
+            location: Location that sells it, 1 to 200 characters.
+            horizon_days: Days ahead, 1 to the trained horizon (at most 90).
+            **options: See ``ExplainOptions``.
+
+        Returns:
+            What each driver adds to the mean of each day.
+
+        Raises:
+            ParlevelError: See ``parlevel.client.errors``.
+        """
+        return await self._ask(explanation.explain_forecast(sku, location, horizon_days, options))
 
     async def forecast_batch(
         self, series: Series, horizon_days: int, **options: Unpack[ForecastBatchOptions]

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from parlevel.client.asks.anomaly import AnomalyQuestions
+from parlevel.client.asks.cost import CostQuestions
+from parlevel.client.asks.drift import DriftQuestions
+from parlevel.client.asks.experiment import ExperimentQuestions
+from parlevel.client.asks.replenishment import ReplenishmentQuestions
+from parlevel.client.asks.supplier import SupplierQuestions
+from parlevel.client.asks.uplift import UpliftQuestions
 from parlevel.client.connection import CallRules, channel_options
 from parlevel.client.errors import ClientClosed
 from parlevel.client.limits import Limits
 from parlevel.client.retry import RetryPolicy
-from parlevel.client.wire import demand, model, policy, replenishment
+from parlevel.client.wire import demand, explanation, model, policy, replenishment
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from parlevel.client.options import (
         CallOptions,
         EconomicOrderQuantityOptions,
+        ExplainOptions,
         ForecastBatchOptions,
         ForecastOptions,
         NewsvendorOptions,
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     )
     from parlevel.client.values.demand import Forecast
     from parlevel.client.values.demand_batch import ForecastBatch
+    from parlevel.client.values.explanation import Explanation
     from parlevel.client.values.model import Health, Model
     from parlevel.client.values.replenishment import (
         EconomicOrderQuantity,
@@ -79,6 +88,13 @@ class Client:
         else:
             self._channel = grpc.secure_channel(address, credentials, options)
         self._closed = False
+        self.anomaly = AnomalyQuestions(self._ask)
+        self.cost = CostQuestions(self._ask)
+        self.drift = DriftQuestions(self._ask)
+        self.replenishment = ReplenishmentQuestions(self._ask)
+        self.supplier = SupplierQuestions(self._ask)
+        self.experiment = ExperimentQuestions(self._ask)
+        self.uplift = UpliftQuestions(self._ask)
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -116,6 +132,25 @@ class Client:
             ParlevelError: See ``parlevel.client.errors``.
         """
         return self._ask(demand.forecast(sku, location, horizon_days, options))
+
+    def explain_forecast(
+        self, sku: str, location: str, horizon_days: int, **options: Unpack[ExplainOptions]
+    ) -> Explanation:
+        """Say what the forecast of one series is made of.
+
+        Args:
+            sku: Stock-keeping unit, 1 to 200 characters.
+            location: Location that sells it, 1 to 200 characters.
+            horizon_days: Days ahead, 1 to the trained horizon (at most 90).
+            **options: See ``ExplainOptions``.
+
+        Returns:
+            What each driver adds to the mean of each day.
+
+        Raises:
+            ParlevelError: See ``parlevel.client.errors``.
+        """
+        return self._ask(explanation.explain_forecast(sku, location, horizon_days, options))
 
     def forecast_batch(
         self, series: Series, horizon_days: int, **options: Unpack[ForecastBatchOptions]

@@ -16,9 +16,12 @@ from parlevel.client.values.demand import (
     ProductAttributes,
 )
 from parlevel.client.values.replenishment import ReorderMethod, SafetyStockMethod
+from parlevel.client.values.supply import TargetKind
+from parlevel.v1 import supply_pb2
 
 Target = DemandTarget | Literal["demand", "sales"]
-Method = ReorderMethod | Literal["distribution", "textbook", "textbook_demand_only"]
+Method = ReorderMethod | Literal["distribution", "textbook", "textbook_demand_only", "normal"]
+Promise = TargetKind | Literal["cycle_service", "fill_rate", "cost"]
 Variances = SafetyStockMethod | Literal["standard", "demand_only"]
 PerRow = float | Sequence[float]
 
@@ -55,6 +58,15 @@ class ForecastOptions(ForecastBatchOptions, total=False):
     """Attributes that make an unlisted location known."""
 
 
+class ExplainOptions(CallOptions, total=False):
+    """Options of ``explain_forecast``."""
+
+    target: DemandTarget
+    """What is forecast; default: demand in stock."""
+    plan: Iterable[PlanDay]
+    """Decisions for days to come; each overrides the stored plan of its day, field by field."""
+
+
 class ReorderOptions(CallOptions, total=False):
     """Options of ``recommend_reorder``; what is not given is taken from its table."""
 
@@ -80,6 +92,36 @@ class ReorderOptions(CallOptions, total=False):
     """How the level is computed; default: distribution."""
     plan: Iterable[PlanDay]
     """Decisions for the days of the cover."""
+    lead_time: supply_pb2.LeadTimeDistribution
+    """Distribution of the lead time, in place of its days and deviation."""
+    target_kind: Promise
+    """What is promised; default: cycle service."""
+    fill_rate: float
+    """Share of demand met at once, above 0 and below 1, where that is the target."""
+    underage_cost: float
+    """Money lost per unit of demand not met in a cycle, 0 or more."""
+    overage_cost: float
+    """Money lost per unit left over at the end of a cycle, 0 or more."""
+    receipts: Iterable[supply_pb2.ExpectedReceipt]
+    """What is on order with its due dates, in place of ``on_order``."""
+    lots: Iterable[supply_pb2.StockLot]
+    """Stock by lot with its expiry dates, in place of ``on_hand``."""
+    capacity_units: float
+    """Units the location can hold, above 0; default: no limit."""
+    shelf_life_days: float
+    """Days goods ordered now can be sold after their receipt; default: no limit."""
+    suppliers: Iterable[supply_pb2.SupplierOption]
+    """Suppliers to choose among."""
+    transfers: Iterable[supply_pb2.TransferOption]
+    """Neighbours that may send stock; needs ``underage_cost``."""
+    expedite: supply_pb2.ExpediteOption
+    """A faster way to receive part of an order; needs ``underage_cost``."""
+    budget: float
+    """Money the order may cost; needs a unit price."""
+    unit_price: float
+    """Money a unit costs where no supplier is chosen."""
+    currency_code: str
+    """Currency of every amount, ISO 4217."""
 
 
 class ReorderBatchOptions(CallOptions, total=False):
@@ -160,6 +202,19 @@ class NewsvendorOptions(CallOptions, total=False):
     """Mean units demanded in the season, 0 or more."""
     demand_std: Required[float]
     """Standard deviation of the season's demand in units, 0 or more."""
+
+
+class TargetingOptions(CallOptions, total=False):
+    """Inputs of ``uplift.plan_targeting``."""
+
+    budget: Required[float]
+    """Money to spend, 0 or more."""
+    action_costs: Required[PerRow]
+    """Money an action costs, above 0: one number for all units, or one a unit."""
+    minimum_effect: float
+    """Least effect a unit must promise, 0 or more; default: 0."""
+    value_per_effect: float
+    """Money one unit of effect is worth, above 0; default: 1."""
 
 
 def check_options(options: Mapping[str, object], kind: type) -> None:

@@ -72,6 +72,154 @@ FORECAST_ROUTE_COLD_START: ForecastRoute.ValueType  # 3
 """The global model on the mean series of the product's category: the series has no history."""
 Global___ForecastRoute: _TypeAlias = ForecastRoute  # noqa: Y015
 
+class _DemandFrequency:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DemandFrequencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DemandFrequency.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEMAND_FREQUENCY_UNSPECIFIED: _DemandFrequency.ValueType  # 0
+    """Never sent."""
+    DEMAND_FREQUENCY_DAY: _DemandFrequency.ValueType  # 1
+    """Days."""
+    DEMAND_FREQUENCY_WEEK: _DemandFrequency.ValueType  # 2
+    """Weeks, Monday to Sunday."""
+    DEMAND_FREQUENCY_MONTH: _DemandFrequency.ValueType  # 3
+    """Months."""
+
+class DemandFrequency(_DemandFrequency, metaclass=_DemandFrequencyEnumTypeWrapper):
+    """Length of the periods a data set counts its demand in. Where it is not a day, everything named by
+    days counts periods.
+    """
+
+DEMAND_FREQUENCY_UNSPECIFIED: DemandFrequency.ValueType  # 0
+"""Never sent."""
+DEMAND_FREQUENCY_DAY: DemandFrequency.ValueType  # 1
+"""Days."""
+DEMAND_FREQUENCY_WEEK: DemandFrequency.ValueType  # 2
+"""Weeks, Monday to Sunday."""
+DEMAND_FREQUENCY_MONTH: DemandFrequency.ValueType  # 3
+"""Months."""
+Global___DemandFrequency: _TypeAlias = DemandFrequency  # noqa: Y015
+
+class _DemandTier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DemandTierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DemandTier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEMAND_TIER_UNSPECIFIED: _DemandTier.ValueType  # 0
+    """Never sent."""
+    DEMAND_TIER_GLOBAL_MODEL: _DemandTier.ValueType  # 1
+    """The global model."""
+    DEMAND_TIER_MULTIPLICATIVE: _DemandTier.ValueType  # 2
+    """Level x weekday x season."""
+    DEMAND_TIER_SPARSE: _DemandTier.ValueType  # 3
+    """A smoothed rate for sparse demand (Croston's family)."""
+    DEMAND_TIER_SIMILAR: _DemandTier.ValueType  # 4
+    """What similar products sell: the category, by location and price."""
+    DEMAND_TIER_SEASONAL_NAIVE: _DemandTier.ValueType  # 5
+    """The last week repeated."""
+
+class DemandTier(_DemandTier, metaclass=_DemandTierEnumTypeWrapper):
+    """Who answers for a series; learned on past origins."""
+
+DEMAND_TIER_UNSPECIFIED: DemandTier.ValueType  # 0
+"""Never sent."""
+DEMAND_TIER_GLOBAL_MODEL: DemandTier.ValueType  # 1
+"""The global model."""
+DEMAND_TIER_MULTIPLICATIVE: DemandTier.ValueType  # 2
+"""Level x weekday x season."""
+DEMAND_TIER_SPARSE: DemandTier.ValueType  # 3
+"""A smoothed rate for sparse demand (Croston's family)."""
+DEMAND_TIER_SIMILAR: DemandTier.ValueType  # 4
+"""What similar products sell: the category, by location and price."""
+DEMAND_TIER_SEASONAL_NAIVE: DemandTier.ValueType  # 5
+"""The last week repeated."""
+Global___DemandTier: _TypeAlias = DemandTier  # noqa: Y015
+
+class _DemandDriver:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DemandDriverEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DemandDriver.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEMAND_DRIVER_UNSPECIFIED: _DemandDriver.ValueType  # 0
+    """Never sent."""
+    DEMAND_DRIVER_LEVEL: _DemandDriver.ValueType  # 1
+    """What the series and its peers have sold."""
+    DEMAND_DRIVER_TREND: _DemandDriver.ValueType  # 2
+    """Where that is going."""
+    DEMAND_DRIVER_SEASON: _DemandDriver.ValueType  # 3
+    """The time of the year."""
+    DEMAND_DRIVER_CALENDAR: _DemandDriver.ValueType  # 4
+    """Weekdays, holidays and paydays."""
+    DEMAND_DRIVER_PROMOTION: _DemandDriver.ValueType  # 5
+    """Promotions and discounts."""
+    DEMAND_DRIVER_PRICE: _DemandDriver.ValueType  # 6
+    """The price."""
+    DEMAND_DRIVER_CALIBRATION: _DemandDriver.ValueType  # 7
+    """What calibration and limits, as never below zero, change beside the model."""
+
+class DemandDriver(_DemandDriver, metaclass=_DemandDriverEnumTypeWrapper):
+    """What moves a forecast."""
+
+DEMAND_DRIVER_UNSPECIFIED: DemandDriver.ValueType  # 0
+"""Never sent."""
+DEMAND_DRIVER_LEVEL: DemandDriver.ValueType  # 1
+"""What the series and its peers have sold."""
+DEMAND_DRIVER_TREND: DemandDriver.ValueType  # 2
+"""Where that is going."""
+DEMAND_DRIVER_SEASON: DemandDriver.ValueType  # 3
+"""The time of the year."""
+DEMAND_DRIVER_CALENDAR: DemandDriver.ValueType  # 4
+"""Weekdays, holidays and paydays."""
+DEMAND_DRIVER_PROMOTION: DemandDriver.ValueType  # 5
+"""Promotions and discounts."""
+DEMAND_DRIVER_PRICE: DemandDriver.ValueType  # 6
+"""The price."""
+DEMAND_DRIVER_CALIBRATION: DemandDriver.ValueType  # 7
+"""What calibration and limits, as never below zero, change beside the model."""
+Global___DemandDriver: _TypeAlias = DemandDriver  # noqa: Y015
+
+class _DemandPattern:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DemandPatternEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DemandPattern.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEMAND_PATTERN_UNSPECIFIED: _DemandPattern.ValueType  # 0
+    """Never sent."""
+    DEMAND_PATTERN_NEVER_SOLD: _DemandPattern.ValueType  # 1
+    """No demand has been seen."""
+    DEMAND_PATTERN_SMOOTH: _DemandPattern.ValueType  # 2
+    """Frequent and even."""
+    DEMAND_PATTERN_ERRATIC: _DemandPattern.ValueType  # 3
+    """Frequent and uneven."""
+    DEMAND_PATTERN_INTERMITTENT: _DemandPattern.ValueType  # 4
+    """Rare and even."""
+    DEMAND_PATTERN_LUMPY: _DemandPattern.ValueType  # 5
+    """Rare and uneven."""
+
+class DemandPattern(_DemandPattern, metaclass=_DemandPatternEnumTypeWrapper):
+    """Demand pattern of a series, by the mean interval between demands (cut 1.32 periods) and the
+    squared coefficient of variation of their sizes (cut 0.49).
+    """
+
+DEMAND_PATTERN_UNSPECIFIED: DemandPattern.ValueType  # 0
+"""Never sent."""
+DEMAND_PATTERN_NEVER_SOLD: DemandPattern.ValueType  # 1
+"""No demand has been seen."""
+DEMAND_PATTERN_SMOOTH: DemandPattern.ValueType  # 2
+"""Frequent and even."""
+DEMAND_PATTERN_ERRATIC: DemandPattern.ValueType  # 3
+"""Frequent and uneven."""
+DEMAND_PATTERN_INTERMITTENT: DemandPattern.ValueType  # 4
+"""Rare and even."""
+DEMAND_PATTERN_LUMPY: DemandPattern.ValueType  # 5
+"""Rare and uneven."""
+Global___DemandPattern: _TypeAlias = DemandPattern  # noqa: Y015
+
 class _PlanSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -223,6 +371,11 @@ class ForecastDemandResponse(_message.Message):
     QUANTILE_LEVELS_FIELD_NUMBER: _builtins.int
     QUANTILES_FIELD_NUMBER: _builtins.int
     PLAN_SOURCES_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    ROUTE_REASON_FIELD_NUMBER: _builtins.int
+    FREQUENCY_FIELD_NUMBER: _builtins.int
+    MODEL_MEAN_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """The series' stock-keeping unit, as asked."""
     location: _builtins.str
@@ -232,7 +385,15 @@ class ForecastDemandResponse(_message.Message):
     target: Global___DemandTarget.ValueType
     """What was forecast."""
     route: Global___ForecastRoute.ValueType
-    """Why this model answered."""
+    """Which evidence the forecast rests on."""
+    tier: Global___DemandTier.ValueType
+    """Who answered; of several together the one with the greatest weight."""
+    pattern: Global___DemandPattern.ValueType
+    """Demand pattern of the series."""
+    route_reason: _builtins.str
+    """Why that one answered, in a sentence; empty where the release has no other tier."""
+    frequency: Global___DemandFrequency.ValueType
+    """Length of the periods that days stand for: horizon_days counts them, units are per period."""
     @_builtins.property
     def provenance(self) -> _provenance_pb2.Provenance:
         """Where the answer came from."""
@@ -253,6 +414,12 @@ class ForecastDemandResponse(_message.Message):
     def plan_sources(self) -> _containers.RepeatedScalarFieldContainer[Global___PlanSource.ValueType]:
         """Where each day's price, discount and promotion came from; length horizon_days."""
 
+    @_builtins.property
+    def model_mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units per day before the overrides of planners; length horizon_days, empty where no
+        override holds.
+        """
+
     def __init__(
         self,
         *,
@@ -266,10 +433,15 @@ class ForecastDemandResponse(_message.Message):
         quantile_levels: _abc.Iterable[_builtins.float] | None = ...,
         quantiles: _abc.Iterable[_builtins.float] | None = ...,
         plan_sources: _abc.Iterable[Global___PlanSource.ValueType] | None = ...,
+        tier: Global___DemandTier.ValueType = ...,
+        pattern: Global___DemandPattern.ValueType = ...,
+        route_reason: _builtins.str = ...,
+        frequency: Global___DemandFrequency.ValueType = ...,
+        model_mean: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "mean", b"mean", "origin_date", b"origin_date", "plan_sources", b"plan_sources", "provenance", b"provenance", "quantile_levels", b"quantile_levels", "quantiles", b"quantiles", "route", b"route", "sku", b"sku", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frequency", b"frequency", "location", b"location", "mean", b"mean", "model_mean", b"model_mean", "origin_date", b"origin_date", "pattern", b"pattern", "plan_sources", b"plan_sources", "provenance", b"provenance", "quantile_levels", b"quantile_levels", "quantiles", b"quantiles", "route", b"route", "route_reason", b"route_reason", "sku", b"sku", "target", b"target", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,12 +511,20 @@ class BatchForecastDemandResponse(_message.Message):
     MEAN_FIELD_NUMBER: _builtins.int
     QUANTILE_LEVELS_FIELD_NUMBER: _builtins.int
     QUANTILES_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    PATTERNS_FIELD_NUMBER: _builtins.int
+    ROUTE_REASONS_FIELD_NUMBER: _builtins.int
+    ROUTE_REASON_INDICES_FIELD_NUMBER: _builtins.int
+    FREQUENCY_FIELD_NUMBER: _builtins.int
+    MODEL_MEAN_FIELD_NUMBER: _builtins.int
     row_count: _builtins.int
     """Rows that hold values: the number of ROW_STATUS_OK in row_statuses."""
     horizon_days: _builtins.int
     """Days ahead, as asked."""
     target: Global___DemandTarget.ValueType
     """What was forecast."""
+    frequency: Global___DemandFrequency.ValueType
+    """Length of the periods that days stand for: horizon_days counts them, units are per period."""
     @_builtins.property
     def provenance(self) -> _provenance_pb2.Provenance:
         """Where the answer came from; features_age_seconds is that of the oldest row."""
@@ -359,7 +539,7 @@ class BatchForecastDemandResponse(_message.Message):
 
     @_builtins.property
     def routes(self) -> _containers.RepeatedScalarFieldContainer[Global___ForecastRoute.ValueType]:
-        """Why this model answered, for each valued row; length row_count."""
+        """Which evidence each valued row rests on; length row_count."""
 
     @_builtins.property
     def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -372,6 +552,28 @@ class BatchForecastDemandResponse(_message.Message):
     @_builtins.property
     def quantiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Units per day, row-major row_count x horizon_days x quantile_levels."""
+
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedScalarFieldContainer[Global___DemandTier.ValueType]:
+        """Who answered for each valued row; length row_count."""
+
+    @_builtins.property
+    def patterns(self) -> _containers.RepeatedScalarFieldContainer[Global___DemandPattern.ValueType]:
+        """Demand pattern of each valued row; length row_count."""
+
+    @_builtins.property
+    def route_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The different reasons why those answered, each once."""
+
+    @_builtins.property
+    def route_reason_indices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Place of each valued row's reason in route_reasons, from 0; length row_count."""
+
+    @_builtins.property
+    def model_mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units per day before the overrides of planners, row-major row_count x horizon_days;
+        empty where no override holds on any row.
+        """
 
     def __init__(
         self,
@@ -386,14 +588,142 @@ class BatchForecastDemandResponse(_message.Message):
         mean: _abc.Iterable[_builtins.float] | None = ...,
         quantile_levels: _abc.Iterable[_builtins.float] | None = ...,
         quantiles: _abc.Iterable[_builtins.float] | None = ...,
+        tiers: _abc.Iterable[Global___DemandTier.ValueType] | None = ...,
+        patterns: _abc.Iterable[Global___DemandPattern.ValueType] | None = ...,
+        route_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        route_reason_indices: _abc.Iterable[_builtins.int] | None = ...,
+        frequency: Global___DemandFrequency.ValueType = ...,
+        model_mean: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["horizon_days", b"horizon_days", "mean", b"mean", "origin_dates", b"origin_dates", "provenance", b"provenance", "quantile_levels", b"quantile_levels", "quantiles", b"quantiles", "routes", b"routes", "row_count", b"row_count", "row_statuses", b"row_statuses", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frequency", b"frequency", "horizon_days", b"horizon_days", "mean", b"mean", "model_mean", b"model_mean", "origin_dates", b"origin_dates", "patterns", b"patterns", "provenance", b"provenance", "quantile_levels", b"quantile_levels", "quantiles", b"quantiles", "route_reason_indices", b"route_reason_indices", "route_reasons", b"route_reasons", "routes", b"routes", "row_count", b"row_count", "row_statuses", b"row_statuses", "target", b"target", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchForecastDemandResponse: _TypeAlias = BatchForecastDemandResponse  # noqa: Y015
+
+@_typing.final
+class ExplainForecastRequest(_message.Message):
+    """Asks what the forecast of one series is made of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """Stock-keeping unit. Required, 1 to 200 characters."""
+    location: _builtins.str
+    """Location that sells it. Required, 1 to 200 characters."""
+    horizon_days: _builtins.int
+    """Days ahead, from the day after the origin. Required, 1 to the trained horizon (at most 90)."""
+    target: Global___DemandTarget.ValueType
+    """What is forecast. Default: DEMAND_TARGET_DEMAND."""
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanDay]:
+        """Decisions for days to come; each overrides the stored plan of its day, field by field."""
+
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        location: _builtins.str = ...,
+        horizon_days: _builtins.int = ...,
+        target: Global___DemandTarget.ValueType = ...,
+        plan: _abc.Iterable[Global___PlanDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["horizon_days", b"horizon_days", "location", b"location", "plan", b"plan", "sku", b"sku", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainForecastRequest: _TypeAlias = ExplainForecastRequest  # noqa: Y015
+
+@_typing.final
+class ExplainForecastResponse(_message.Message):
+    """Answers with the drivers of each day's mean."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    ORIGIN_DATE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    ROUTE_REASON_FIELD_NUMBER: _builtins.int
+    FREQUENCY_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    DRIVERS_FIELD_NUMBER: _builtins.int
+    CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The series' stock-keeping unit, as asked."""
+    location: _builtins.str
+    """The series' location, as asked."""
+    origin_date: _builtins.str
+    """Last day whose sales are known to the forecast, ISO 8601 (YYYY-MM-DD), local to the location."""
+    target: Global___DemandTarget.ValueType
+    """What was forecast."""
+    tier: Global___DemandTier.ValueType
+    """Who answered; of several together the one with the greatest weight."""
+    route_reason: _builtins.str
+    """Why that one answered, in a sentence; empty where the release has no other tier."""
+    frequency: Global___DemandFrequency.ValueType
+    """Length of the periods that days stand for."""
+    sentence: _builtins.str
+    """The most important of it in plain words."""
+    @_builtins.property
+    def provenance(self) -> _provenance_pb2.Provenance:
+        """Where the answer came from."""
+
+    @_builtins.property
+    def mean(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units per day, as ForecastDemand answers before overrides; length horizon_days."""
+
+    @_builtins.property
+    def base(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units per day where nothing of the series is known but its scale; length horizon_days."""
+
+    @_builtins.property
+    def drivers(self) -> _containers.RepeatedScalarFieldContainer[Global___DemandDriver.ValueType]:
+        """The drivers, in the order of contributions."""
+
+    @_builtins.property
+    def contributions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units per day each driver adds, row-major horizon_days x drivers; with the base of the day they
+        add up to its mean.
+        """
+
+    def __init__(
+        self,
+        *,
+        provenance: _provenance_pb2.Provenance | None = ...,
+        sku: _builtins.str = ...,
+        location: _builtins.str = ...,
+        origin_date: _builtins.str = ...,
+        target: Global___DemandTarget.ValueType = ...,
+        tier: Global___DemandTier.ValueType = ...,
+        route_reason: _builtins.str = ...,
+        frequency: Global___DemandFrequency.ValueType = ...,
+        mean: _abc.Iterable[_builtins.float] | None = ...,
+        base: _abc.Iterable[_builtins.float] | None = ...,
+        drivers: _abc.Iterable[Global___DemandDriver.ValueType] | None = ...,
+        contributions: _abc.Iterable[_builtins.float] | None = ...,
+        sentence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "contributions", b"contributions", "drivers", b"drivers", "frequency", b"frequency", "location", b"location", "mean", b"mean", "origin_date", b"origin_date", "provenance", b"provenance", "route_reason", b"route_reason", "sentence", b"sentence", "sku", b"sku", "target", b"target", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainForecastResponse: _TypeAlias = ExplainForecastResponse  # noqa: Y015
 
 @_typing.final
 class PlanDay(_message.Message):

@@ -45,6 +45,11 @@ class ForecastServiceStub:
                 request_serializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.SerializeToString,
                 response_deserializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.FromString,
                 _registered_method=True)
+        self.ExplainForecast = channel.unary_unary(
+                '/parlevel.v1.ForecastService/ExplainForecast',
+                request_serializer=parlevel_dot_v1_dot_demand__pb2.ExplainForecastRequest.SerializeToString,
+                response_deserializer=parlevel_dot_v1_dot_demand__pb2.ExplainForecastResponse.FromString,
+                _registered_method=True)
 
 
 class ForecastServiceServicer:
@@ -72,6 +77,17 @@ class ForecastServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainForecast(self, request, context):
+        """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
+
+        Contributions of the global model are exact Shapley values of its trees; those of the other
+        tiers are the factors they multiply. Errors: as ForecastDemand; FAILED_PRECONDITION also where
+        the release carries no trees to explain with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ForecastServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +100,11 @@ def add_ForecastServiceServicer_to_server(servicer, server):
                     servicer.BatchForecastDemand,
                     request_deserializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.FromString,
                     response_serializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.SerializeToString,
+            ),
+            'ExplainForecast': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainForecast,
+                    request_deserializer=parlevel_dot_v1_dot_demand__pb2.ExplainForecastRequest.FromString,
+                    response_serializer=parlevel_dot_v1_dot_demand__pb2.ExplainForecastResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +162,33 @@ class ForecastService:
             '/parlevel.v1.ForecastService/BatchForecastDemand',
             parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.SerializeToString,
             parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parlevel.v1.ForecastService/ExplainForecast',
+            parlevel_dot_v1_dot_demand__pb2.ExplainForecastRequest.SerializeToString,
+            parlevel_dot_v1_dot_demand__pb2.ExplainForecastResponse.FromString,
             options,
             channel_credentials,
             insecure,

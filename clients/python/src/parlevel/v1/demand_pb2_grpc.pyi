@@ -46,6 +46,13 @@ class ForecastServiceStub:
     An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
     fails the call. Errors: as ForecastDemand.
     """
+    ExplainForecast: _grpc.UnaryUnaryMultiCallable[_demand_pb2.ExplainForecastRequest, _demand_pb2.ExplainForecastResponse]
+    """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
+
+    Contributions of the global model are exact Shapley values of its trees; those of the other
+    tiers are the factors they multiply. Errors: as ForecastDemand; FAILED_PRECONDITION also where
+    the release carries no trees to explain with.
+    """
 
 @_typing.type_check_only
 class ForecastServiceAsyncStub(ForecastServiceStub):
@@ -64,6 +71,13 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
 
     An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
     fails the call. Errors: as ForecastDemand.
+    """
+    ExplainForecast: _aio.UnaryUnaryMultiCallable[_demand_pb2.ExplainForecastRequest, _demand_pb2.ExplainForecastResponse]  # type: ignore[assignment]
+    """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
+
+    Contributions of the global model are exact Shapley values of its trees; those of the other
+    tiers are the factors they multiply. Errors: as ForecastDemand; FAILED_PRECONDITION also where
+    the release carries no trees to explain with.
     """
 
 class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -92,6 +106,19 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
 
         An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
         fails the call. Errors: as ForecastDemand.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainForecast(
+        self,
+        request: _demand_pb2.ExplainForecastRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_demand_pb2.ExplainForecastResponse, _abc.Awaitable[_demand_pb2.ExplainForecastResponse]]:
+        """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
+
+        Contributions of the global model are exact Shapley values of its trees; those of the other
+        tiers are the factors they multiply. Errors: as ForecastDemand; FAILED_PRECONDITION also where
+        the release carries no trees to explain with.
         """
 
 def add_ForecastServiceServicer_to_server(servicer: ForecastServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

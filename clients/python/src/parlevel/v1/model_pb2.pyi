@@ -45,7 +45,7 @@ class ListModelsResponse(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelDescription]:
-        """Served models, ordered by name."""
+        """Models that serve, and models whose first release was refused, ordered by name."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class GetModelResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def model(self) -> Global___ModelDescription:
-        """The model that answers now."""
+        """The model that answers now, or why none does."""
 
     def __init__(
         self,
@@ -108,7 +108,9 @@ Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
 
 @_typing.final
 class ModelDescription(_message.Message):
-    """A model as it is served."""
+    """A model as it is served. Where nothing serves because the first release was refused, `name` and
+    `refused_reason` are set and nothing else is.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -130,7 +132,7 @@ class ModelDescription(_message.Message):
     name: _builtins.str
     """Registered name."""
     version: _builtins.str
-    """Registered version."""
+    """Registered version; empty where none serves."""
     digest: _builtins.str
     """SHA-256 of the served graph, lower-case hex."""
     feature_set_hash: _builtins.str
@@ -142,7 +144,7 @@ class ModelDescription(_message.Message):
     data_end_date: _builtins.str
     """Last day of data it was trained on, ISO 8601."""
     refused_reason: _builtins.str
-    """Why a newer release was refused; empty when none was."""
+    """Why the release that was promoted last is refused; empty when it serves."""
     @_builtins.property
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the features it reads, in column order."""

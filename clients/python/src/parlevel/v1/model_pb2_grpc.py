@@ -61,9 +61,9 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Describes one served model.
+        """Describes one model.
 
-        Errors: NOT_FOUND (no release of that name), INVALID_ARGUMENT (empty name).
+        Errors: NOT_FOUND (nothing of that name was ever promoted), INVALID_ARGUMENT (empty name).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,9 +39,9 @@ class ModelServiceStub:
     Errors: UNAVAILABLE (retry).
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_model_pb2.GetModelRequest, _model_pb2.GetModelResponse]
-    """Describes one served model.
+    """Describes one model.
 
-    Errors: NOT_FOUND (no release of that name), INVALID_ARGUMENT (empty name).
+    Errors: NOT_FOUND (nothing of that name was ever promoted), INVALID_ARGUMENT (empty name).
     """
 
 @_typing.type_check_only
@@ -55,9 +55,9 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors: UNAVAILABLE (retry).
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_model_pb2.GetModelRequest, _model_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Describes one served model.
+    """Describes one model.
 
-    Errors: NOT_FOUND (no release of that name), INVALID_ARGUMENT (empty name).
+    Errors: NOT_FOUND (nothing of that name was ever promoted), INVALID_ARGUMENT (empty name).
     """
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,9 +80,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.GetModelResponse, _abc.Awaitable[_model_pb2.GetModelResponse]]:
-        """Describes one served model.
+        """Describes one model.
 
-        Errors: NOT_FOUND (no release of that name), INVALID_ARGUMENT (empty name).
+        Errors: NOT_FOUND (nothing of that name was ever promoted), INVALID_ARGUMENT (empty name).
         """
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,7 +9,10 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parlevel.v1 import demand_pb2 as _demand_pb2
+from parlevel.v1 import network_pb2 as _network_pb2
+from parlevel.v1 import policy_pb2 as _policy_pb2
 from parlevel.v1 import provenance_pb2 as _provenance_pb2
+from parlevel.v1 import supply_pb2 as _supply_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,6 +38,8 @@ class _ReorderMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reorder
     """Mean plus z sqrt((L + R) sigma^2 + d^2 sigma_L^2), sigma of the forecast error."""
     REORDER_METHOD_TEXTBOOK_DEMAND_ONLY: _ReorderMethod.ValueType  # 3
     """As textbook with sigma_L = 0."""
+    REORDER_METHOD_NORMAL: _ReorderMethod.ValueType  # 4
+    """Mean plus z times the standard deviation of the forecast of the sum over the cover."""
 
 class ReorderMethod(_ReorderMethod, metaclass=_ReorderMethodEnumTypeWrapper):
     """How an order-up-to level is computed."""
@@ -47,6 +52,8 @@ REORDER_METHOD_TEXTBOOK: ReorderMethod.ValueType  # 2
 """Mean plus z sqrt((L + R) sigma^2 + d^2 sigma_L^2), sigma of the forecast error."""
 REORDER_METHOD_TEXTBOOK_DEMAND_ONLY: ReorderMethod.ValueType  # 3
 """As textbook with sigma_L = 0."""
+REORDER_METHOD_NORMAL: ReorderMethod.ValueType  # 4
+"""Mean plus z times the standard deviation of the forecast of the sum over the cover."""
 Global___ReorderMethod: _TypeAlias = ReorderMethod  # noqa: Y015
 
 class _SafetyStockMethod:
@@ -73,6 +80,34 @@ SAFETY_STOCK_METHOD_DEMAND_ONLY: SafetyStockMethod.ValueType  # 2
 """z sigma sqrt(L + R): the lead time is taken as certain."""
 Global___SafetyStockMethod: _TypeAlias = SafetyStockMethod  # noqa: Y015
 
+class _WatchtowerFlag:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WatchtowerFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WatchtowerFlag.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WATCHTOWER_FLAG_UNSPECIFIED: _WatchtowerFlag.ValueType  # 0
+    """Not used."""
+    WATCHTOWER_FLAG_STEADY: _WatchtowerFlag.ValueType  # 1
+    """Between the two bounds, or without a past to compare with."""
+    WATCHTOWER_FLAG_SURGE: _WatchtowerFlag.ValueType  # 2
+    """More than 1.5 times the trailing mean."""
+    WATCHTOWER_FLAG_LOW_VELOCITY: _WatchtowerFlag.ValueType  # 3
+    """Less than half the trailing mean."""
+
+class WatchtowerFlag(_WatchtowerFlag, metaclass=_WatchtowerFlagEnumTypeWrapper):
+    """What a row's demand does against its own past."""
+
+WATCHTOWER_FLAG_UNSPECIFIED: WatchtowerFlag.ValueType  # 0
+"""Not used."""
+WATCHTOWER_FLAG_STEADY: WatchtowerFlag.ValueType  # 1
+"""Between the two bounds, or without a past to compare with."""
+WATCHTOWER_FLAG_SURGE: WatchtowerFlag.ValueType  # 2
+"""More than 1.5 times the trailing mean."""
+WATCHTOWER_FLAG_LOW_VELOCITY: WatchtowerFlag.ValueType  # 3
+"""Less than half the trailing mean."""
+Global___WatchtowerFlag: _TypeAlias = WatchtowerFlag  # noqa: Y015
+
 @_typing.final
 class RecommendReorderRequest(_message.Message):
     """Asks what to order for one series. Each absent input is taken from its table."""
@@ -92,6 +127,21 @@ class RecommendReorderRequest(_message.Message):
     PACK_SIZE_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    LEAD_TIME_FIELD_NUMBER: _builtins.int
+    TARGET_KIND_FIELD_NUMBER: _builtins.int
+    FILL_RATE_FIELD_NUMBER: _builtins.int
+    UNDERAGE_COST_FIELD_NUMBER: _builtins.int
+    OVERAGE_COST_FIELD_NUMBER: _builtins.int
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    LOTS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
+    SHELF_LIFE_DAYS_FIELD_NUMBER: _builtins.int
+    SUPPLIERS_FIELD_NUMBER: _builtins.int
+    TRANSFERS_FIELD_NUMBER: _builtins.int
+    EXPEDITE_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """Stock-keeping unit. Required, 1 to 200 characters."""
     location: _builtins.str
@@ -103,8 +153,8 @@ class RecommendReorderRequest(_message.Message):
     service_level: _builtins.float
     """Probability of no stock-out in a replenishment cycle, 0.5 to 0.99. Default: table policy."""
     lead_time_std_days: _builtins.float
-    """Standard deviation of the lead time in days, 0 or more; read by the textbook methods only.
-    Default: 0.
+    """Standard deviation of the lead time in days, 0 or more; the distribution takes the lead time as
+    gamma, REORDER_METHOD_TEXTBOOK_DEMAND_ONLY as certain. Default: table sourcing, else 0.
     """
     on_hand: _builtins.float
     """Units in stock, 0 or more. Default: table inventory."""
@@ -120,9 +170,67 @@ class RecommendReorderRequest(_message.Message):
     """
     method: Global___ReorderMethod.ValueType
     """How the order-up-to level is computed. Default: REORDER_METHOD_DISTRIBUTION."""
+    target_kind: _supply_pb2.TargetKind.ValueType
+    """What is promised. Default: TARGET_KIND_CYCLE_SERVICE."""
+    fill_rate: _builtins.float
+    """Share of demand met from stock at once, above 0 and below 1. Required under
+    TARGET_KIND_FILL_RATE, and read there alone.
+    """
+    underage_cost: _builtins.float
+    """Money lost per unit of demand not met in a cycle, 0 or more. Required under TARGET_KIND_COST,
+    with transfers and with an expedite.
+    """
+    overage_cost: _builtins.float
+    """Money lost per unit left over at the end of a cycle, 0 or more. Required under
+    TARGET_KIND_COST; not 0 with underage_cost 0.
+    """
+    capacity_units: _builtins.float
+    """Units the location can hold, above 0; on hand, on order and ordered stay within it. A pack that
+    does not fit is refused. Default: no limit.
+    """
+    shelf_life_days: _builtins.float
+    """Days goods ordered now can be sold after their receipt, above 0; the cover ends with them.
+    Default: no limit.
+    """
+    budget: _builtins.float
+    """Money an order may cost at most, 0 or more; needs a unit price. Default: no limit."""
+    unit_price: _builtins.float
+    """Money a unit costs, 0 or more; read where no supplier is chosen. Default: absent."""
+    currency_code: _builtins.str
+    """Currency of every amount of the request, ISO 4217; one of a supplier or transfer that differs
+    is refused. Default: none is named.
+    """
     @_builtins.property
     def plan(self) -> _containers.RepeatedCompositeFieldContainer[_demand_pb2.PlanDay]:
         """Decisions for the days of the cover, as in ForecastDemandRequest."""
+
+    @_builtins.property
+    def lead_time(self) -> _supply_pb2.LeadTimeDistribution:
+        """Distribution of the lead time, in place of lead_time_days and lead_time_std_days. Its mean and
+        standard deviation are read by the textbook methods.
+        """
+
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.ExpectedReceipt]:
+        """What is on order with its due dates, in place of on_order; at most 100."""
+
+    @_builtins.property
+    def lots(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.StockLot]:
+        """Stock by lot with its expiry dates, in place of on_hand; at most 100."""
+
+    @_builtins.property
+    def suppliers(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.SupplierOption]:
+        """Suppliers to choose among, at most 20: the one of least expected cost per unit is chosen, and
+        gives lead time, minimum order and pack size. Default: what stands above.
+        """
+
+    @_builtins.property
+    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.TransferOption]:
+        """Neighbours that may send stock, at most 20."""
+
+    @_builtins.property
+    def expedite(self) -> _supply_pb2.ExpediteOption:
+        """A faster way to receive part of an order."""
 
     def __init__(
         self,
@@ -140,13 +248,38 @@ class RecommendReorderRequest(_message.Message):
         pack_size: _builtins.float | None = ...,
         method: Global___ReorderMethod.ValueType = ...,
         plan: _abc.Iterable[_demand_pb2.PlanDay] | None = ...,
+        lead_time: _supply_pb2.LeadTimeDistribution | None = ...,
+        target_kind: _supply_pb2.TargetKind.ValueType = ...,
+        fill_rate: _builtins.float | None = ...,
+        underage_cost: _builtins.float | None = ...,
+        overage_cost: _builtins.float | None = ...,
+        receipts: _abc.Iterable[_supply_pb2.ExpectedReceipt] | None = ...,
+        lots: _abc.Iterable[_supply_pb2.StockLot] | None = ...,
+        capacity_units: _builtins.float | None = ...,
+        shelf_life_days: _builtins.float | None = ...,
+        suppliers: _abc.Iterable[_supply_pb2.SupplierOption] | None = ...,
+        transfers: _abc.Iterable[_supply_pb2.TransferOption] | None = ...,
+        expedite: _supply_pb2.ExpediteOption | None = ...,
+        budget: _builtins.float | None = ...,
+        unit_price: _builtins.float | None = ...,
+        currency_code: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_backorders", b"_backorders", "_lead_time_days", b"_lead_time_days", "_lead_time_std_days", b"_lead_time_std_days", "_minimum_order_quantity", b"_minimum_order_quantity", "_on_hand", b"_on_hand", "_on_order", b"_on_order", "_pack_size", b"_pack_size", "_review_days", b"_review_days", "_service_level", b"_service_level", "backorders", b"backorders", "lead_time_days", b"lead_time_days", "lead_time_std_days", b"lead_time_std_days", "minimum_order_quantity", b"minimum_order_quantity", "on_hand", b"on_hand", "on_order", b"on_order", "pack_size", b"pack_size", "review_days", b"review_days", "service_level", b"service_level"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backorders", b"_backorders", "_budget", b"_budget", "_capacity_units", b"_capacity_units", "_expedite", b"_expedite", "_fill_rate", b"_fill_rate", "_lead_time", b"_lead_time", "_lead_time_days", b"_lead_time_days", "_lead_time_std_days", b"_lead_time_std_days", "_minimum_order_quantity", b"_minimum_order_quantity", "_on_hand", b"_on_hand", "_on_order", b"_on_order", "_overage_cost", b"_overage_cost", "_pack_size", b"_pack_size", "_review_days", b"_review_days", "_service_level", b"_service_level", "_shelf_life_days", b"_shelf_life_days", "_underage_cost", b"_underage_cost", "_unit_price", b"_unit_price", "backorders", b"backorders", "budget", b"budget", "capacity_units", b"capacity_units", "expedite", b"expedite", "fill_rate", b"fill_rate", "lead_time", b"lead_time", "lead_time_days", b"lead_time_days", "lead_time_std_days", b"lead_time_std_days", "minimum_order_quantity", b"minimum_order_quantity", "on_hand", b"on_hand", "on_order", b"on_order", "overage_cost", b"overage_cost", "pack_size", b"pack_size", "review_days", b"review_days", "service_level", b"service_level", "shelf_life_days", b"shelf_life_days", "underage_cost", b"underage_cost", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backorders", b"_backorders", "_lead_time_days", b"_lead_time_days", "_lead_time_std_days", b"_lead_time_std_days", "_minimum_order_quantity", b"_minimum_order_quantity", "_on_hand", b"_on_hand", "_on_order", b"_on_order", "_pack_size", b"_pack_size", "_review_days", b"_review_days", "_service_level", b"_service_level", "backorders", b"backorders", "lead_time_days", b"lead_time_days", "lead_time_std_days", b"lead_time_std_days", "location", b"location", "method", b"method", "minimum_order_quantity", b"minimum_order_quantity", "on_hand", b"on_hand", "on_order", b"on_order", "pack_size", b"pack_size", "plan", b"plan", "review_days", b"review_days", "service_level", b"service_level", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backorders", b"_backorders", "_budget", b"_budget", "_capacity_units", b"_capacity_units", "_expedite", b"_expedite", "_fill_rate", b"_fill_rate", "_lead_time", b"_lead_time", "_lead_time_days", b"_lead_time_days", "_lead_time_std_days", b"_lead_time_std_days", "_minimum_order_quantity", b"_minimum_order_quantity", "_on_hand", b"_on_hand", "_on_order", b"_on_order", "_overage_cost", b"_overage_cost", "_pack_size", b"_pack_size", "_review_days", b"_review_days", "_service_level", b"_service_level", "_shelf_life_days", b"_shelf_life_days", "_underage_cost", b"_underage_cost", "_unit_price", b"_unit_price", "backorders", b"backorders", "budget", b"budget", "capacity_units", b"capacity_units", "currency_code", b"currency_code", "expedite", b"expedite", "fill_rate", b"fill_rate", "lead_time", b"lead_time", "lead_time_days", b"lead_time_days", "lead_time_std_days", b"lead_time_std_days", "location", b"location", "lots", b"lots", "method", b"method", "minimum_order_quantity", b"minimum_order_quantity", "on_hand", b"on_hand", "on_order", b"on_order", "overage_cost", b"overage_cost", "pack_size", b"pack_size", "plan", b"plan", "receipts", b"receipts", "review_days", b"review_days", "service_level", b"service_level", "shelf_life_days", b"shelf_life_days", "sku", b"sku", "suppliers", b"suppliers", "target_kind", b"target_kind", "transfers", b"transfers", "underage_cost", b"underage_cost", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__backorders: _TypeAlias = _typing.Literal["backorders"]  # noqa: Y015
     _WhichOneofArgType__backorders: _TypeAlias = _typing.Literal["_backorders", b"_backorders"]  # noqa: Y015
+    _WhichOneofReturnType__budget: _TypeAlias = _typing.Literal["budget"]  # noqa: Y015
+    _WhichOneofArgType__budget: _TypeAlias = _typing.Literal["_budget", b"_budget"]  # noqa: Y015
+    _WhichOneofReturnType__capacity_units: _TypeAlias = _typing.Literal["capacity_units"]  # noqa: Y015
+    _WhichOneofArgType__capacity_units: _TypeAlias = _typing.Literal["_capacity_units", b"_capacity_units"]  # noqa: Y015
+    _WhichOneofReturnType__expedite: _TypeAlias = _typing.Literal["expedite"]  # noqa: Y015
+    _WhichOneofArgType__expedite: _TypeAlias = _typing.Literal["_expedite", b"_expedite"]  # noqa: Y015
+    _WhichOneofReturnType__fill_rate: _TypeAlias = _typing.Literal["fill_rate"]  # noqa: Y015
+    _WhichOneofArgType__fill_rate: _TypeAlias = _typing.Literal["_fill_rate", b"_fill_rate"]  # noqa: Y015
+    _WhichOneofReturnType__lead_time: _TypeAlias = _typing.Literal["lead_time"]  # noqa: Y015
+    _WhichOneofArgType__lead_time: _TypeAlias = _typing.Literal["_lead_time", b"_lead_time"]  # noqa: Y015
     _WhichOneofReturnType__lead_time_days: _TypeAlias = _typing.Literal["lead_time_days"]  # noqa: Y015
     _WhichOneofArgType__lead_time_days: _TypeAlias = _typing.Literal["_lead_time_days", b"_lead_time_days"]  # noqa: Y015
     _WhichOneofReturnType__lead_time_std_days: _TypeAlias = _typing.Literal["lead_time_std_days"]  # noqa: Y015
@@ -157,14 +290,32 @@ class RecommendReorderRequest(_message.Message):
     _WhichOneofArgType__on_hand: _TypeAlias = _typing.Literal["_on_hand", b"_on_hand"]  # noqa: Y015
     _WhichOneofReturnType__on_order: _TypeAlias = _typing.Literal["on_order"]  # noqa: Y015
     _WhichOneofArgType__on_order: _TypeAlias = _typing.Literal["_on_order", b"_on_order"]  # noqa: Y015
+    _WhichOneofReturnType__overage_cost: _TypeAlias = _typing.Literal["overage_cost"]  # noqa: Y015
+    _WhichOneofArgType__overage_cost: _TypeAlias = _typing.Literal["_overage_cost", b"_overage_cost"]  # noqa: Y015
     _WhichOneofReturnType__pack_size: _TypeAlias = _typing.Literal["pack_size"]  # noqa: Y015
     _WhichOneofArgType__pack_size: _TypeAlias = _typing.Literal["_pack_size", b"_pack_size"]  # noqa: Y015
     _WhichOneofReturnType__review_days: _TypeAlias = _typing.Literal["review_days"]  # noqa: Y015
     _WhichOneofArgType__review_days: _TypeAlias = _typing.Literal["_review_days", b"_review_days"]  # noqa: Y015
     _WhichOneofReturnType__service_level: _TypeAlias = _typing.Literal["service_level"]  # noqa: Y015
     _WhichOneofArgType__service_level: _TypeAlias = _typing.Literal["_service_level", b"_service_level"]  # noqa: Y015
+    _WhichOneofReturnType__shelf_life_days: _TypeAlias = _typing.Literal["shelf_life_days"]  # noqa: Y015
+    _WhichOneofArgType__shelf_life_days: _TypeAlias = _typing.Literal["_shelf_life_days", b"_shelf_life_days"]  # noqa: Y015
+    _WhichOneofReturnType__underage_cost: _TypeAlias = _typing.Literal["underage_cost"]  # noqa: Y015
+    _WhichOneofArgType__underage_cost: _TypeAlias = _typing.Literal["_underage_cost", b"_underage_cost"]  # noqa: Y015
+    _WhichOneofReturnType__unit_price: _TypeAlias = _typing.Literal["unit_price"]  # noqa: Y015
+    _WhichOneofArgType__unit_price: _TypeAlias = _typing.Literal["_unit_price", b"_unit_price"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__backorders) -> _WhichOneofReturnType__backorders | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__budget) -> _WhichOneofReturnType__budget | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__capacity_units) -> _WhichOneofReturnType__capacity_units | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expedite) -> _WhichOneofReturnType__expedite | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fill_rate) -> _WhichOneofReturnType__fill_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lead_time) -> _WhichOneofReturnType__lead_time | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lead_time_days) -> _WhichOneofReturnType__lead_time_days | None: ...
     @_typing.overload
@@ -176,11 +327,19 @@ class RecommendReorderRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__on_order) -> _WhichOneofReturnType__on_order | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__overage_cost) -> _WhichOneofReturnType__overage_cost | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pack_size) -> _WhichOneofReturnType__pack_size | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__review_days) -> _WhichOneofReturnType__review_days | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__service_level) -> _WhichOneofReturnType__service_level | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shelf_life_days) -> _WhichOneofReturnType__shelf_life_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__underage_cost) -> _WhichOneofReturnType__underage_cost | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unit_price) -> _WhichOneofReturnType__unit_price | None: ...
 
 Global___RecommendReorderRequest: _TypeAlias = RecommendReorderRequest  # noqa: Y015
 
@@ -206,6 +365,16 @@ class RecommendReorderResponse(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     TABLE_INPUTS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    EXPECTED_FILL_RATE_FIELD_NUMBER: _builtins.int
+    STOCKOUT_PROBABILITY_AFTER_ORDER_FIELD_NUMBER: _builtins.int
+    EXPECTED_SHORTAGE_FIELD_NUMBER: _builtins.int
+    EXPECTED_HOLDING_FIELD_NUMBER: _builtins.int
+    EXPECTED_WASTE_FIELD_NUMBER: _builtins.int
+    ORDER_DATE_FIELD_NUMBER: _builtins.int
+    TARGET_KIND_FIELD_NUMBER: _builtins.int
+    SUPPLIER_ID_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    CHEAPEST_CHANGE_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """The series' stock-keeping unit, as asked."""
     location: _builtins.str
@@ -229,11 +398,33 @@ class RecommendReorderResponse(_message.Message):
     cover_days: _builtins.int
     """Lead time plus review period, rounded up to whole days."""
     service_level: _builtins.float
-    """Promised probability of no stock-out in a cycle."""
+    """What was promised, as target_kind says: probability of no stock-out in a cycle, fill rate, or
+    the critical ratio of the costs.
+    """
     method: Global___ReorderMethod.ValueType
     """How the level was computed."""
     reason: _builtins.str
     """The decision in one sentence."""
+    expected_fill_rate: _builtins.float
+    """Share of demand met from stock at once at the order-up-to level, unmet demand waiting, 0 to 1."""
+    stockout_probability_after_order: _builtins.float
+    """Probability that demand over the cover exceeds the inventory position after this order: of
+    running out before the order of the next review can be there.
+    """
+    expected_shortage: _builtins.float
+    """Expected units of demand over the cover that the position after this order does not meet."""
+    expected_holding: _builtins.float
+    """Expected units in stock over the review period: mean of its begin and its end."""
+    expected_waste: _builtins.float
+    """Expected units of lots and of this order that expire within the cover; 0 where nothing expires."""
+    order_date: _builtins.str
+    """Day to order on at the expected rate of demand, ISO 8601; empty where it is now, or beyond a
+    year.
+    """
+    target_kind: _supply_pb2.TargetKind.ValueType
+    """What is promised."""
+    supplier_id: _builtins.str
+    """Supplier that was chosen; empty where there was no choice."""
     @_builtins.property
     def provenance(self) -> _provenance_pb2.Provenance:
         """Where the answer came from."""
@@ -241,6 +432,14 @@ class RecommendReorderResponse(_message.Message):
     @_builtins.property
     def table_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Inputs taken from tables rather than from the request, by field name, ascending."""
+
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.SupplyChoice]:
+        """Suppliers, transfers and the expedite that were weighed, best first."""
+
+    @_builtins.property
+    def cheapest_change(self) -> _supply_pb2.DecisionChange:
+        """The least change of one input that would turn the decision; absent where none would."""
 
     def __init__(
         self,
@@ -261,12 +460,24 @@ class RecommendReorderResponse(_message.Message):
         method: Global___ReorderMethod.ValueType = ...,
         table_inputs: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
+        expected_fill_rate: _builtins.float = ...,
+        stockout_probability_after_order: _builtins.float = ...,
+        expected_shortage: _builtins.float = ...,
+        expected_holding: _builtins.float = ...,
+        expected_waste: _builtins.float = ...,
+        order_date: _builtins.str = ...,
+        target_kind: _supply_pb2.TargetKind.ValueType = ...,
+        supplier_id: _builtins.str = ...,
+        choices: _abc.Iterable[_supply_pb2.SupplyChoice] | None = ...,
+        cheapest_change: _supply_pb2.DecisionChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cheapest_change", b"_cheapest_change", "cheapest_change", b"cheapest_change", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cover_days", b"cover_days", "expected_demand", b"expected_demand", "inventory_position", b"inventory_position", "location", b"location", "method", b"method", "order_quantity", b"order_quantity", "order_up_to", b"order_up_to", "origin_date", b"origin_date", "provenance", b"provenance", "reason", b"reason", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock", "service_level", b"service_level", "sku", b"sku", "stockout_probability", b"stockout_probability", "table_inputs", b"table_inputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cheapest_change", b"_cheapest_change", "cheapest_change", b"cheapest_change", "choices", b"choices", "cover_days", b"cover_days", "expected_demand", b"expected_demand", "expected_fill_rate", b"expected_fill_rate", "expected_holding", b"expected_holding", "expected_shortage", b"expected_shortage", "expected_waste", b"expected_waste", "inventory_position", b"inventory_position", "location", b"location", "method", b"method", "order_date", b"order_date", "order_quantity", b"order_quantity", "order_up_to", b"order_up_to", "origin_date", b"origin_date", "provenance", b"provenance", "reason", b"reason", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock", "service_level", b"service_level", "sku", b"sku", "stockout_probability", b"stockout_probability", "stockout_probability_after_order", b"stockout_probability_after_order", "supplier_id", b"supplier_id", "table_inputs", b"table_inputs", "target_kind", b"target_kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cheapest_change: _TypeAlias = _typing.Literal["cheapest_change"]  # noqa: Y015
+    _WhichOneofArgType__cheapest_change: _TypeAlias = _typing.Literal["_cheapest_change", b"_cheapest_change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cheapest_change) -> _WhichOneofReturnType__cheapest_change | None: ...
 
 Global___RecommendReorderResponse: _TypeAlias = RecommendReorderResponse  # noqa: Y015
 
@@ -363,6 +574,9 @@ class BatchRecommendReorderResponse(_message.Message):
     STOCKOUT_PROBABILITIES_FIELD_NUMBER: _builtins.int
     COVER_DAYS_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    EXPECTED_FILL_RATES_FIELD_NUMBER: _builtins.int
+    EXPECTED_SHORTAGES_FIELD_NUMBER: _builtins.int
+    EXPECTED_HOLDINGS_FIELD_NUMBER: _builtins.int
     row_count: _builtins.int
     """Rows that hold values: the number of ROW_STATUS_OK in row_statuses."""
     method: Global___ReorderMethod.ValueType
@@ -403,6 +617,18 @@ class BatchRecommendReorderResponse(_message.Message):
     def cover_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Lead time plus review period, rounded up to whole days; length row_count."""
 
+    @_builtins.property
+    def expected_fill_rates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Shares of demand met from stock at once at the order-up-to level, 0 to 1; length row_count."""
+
+    @_builtins.property
+    def expected_shortages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units of demand over the cover not met after this order; length row_count."""
+
+    @_builtins.property
+    def expected_holdings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units in stock over the review period; length row_count."""
+
     def __init__(
         self,
         *,
@@ -417,10 +643,13 @@ class BatchRecommendReorderResponse(_message.Message):
         stockout_probabilities: _abc.Iterable[_builtins.float] | None = ...,
         cover_days: _abc.Iterable[_builtins.int] | None = ...,
         method: Global___ReorderMethod.ValueType = ...,
+        expected_fill_rates: _abc.Iterable[_builtins.float] | None = ...,
+        expected_shortages: _abc.Iterable[_builtins.float] | None = ...,
+        expected_holdings: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cover_days", b"cover_days", "expected_demand", b"expected_demand", "method", b"method", "order_quantities", b"order_quantities", "order_up_to", b"order_up_to", "provenance", b"provenance", "reorder_points", b"reorder_points", "row_count", b"row_count", "row_statuses", b"row_statuses", "safety_stocks", b"safety_stocks", "stockout_probabilities", b"stockout_probabilities"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cover_days", b"cover_days", "expected_demand", b"expected_demand", "expected_fill_rates", b"expected_fill_rates", "expected_holdings", b"expected_holdings", "expected_shortages", b"expected_shortages", "method", b"method", "order_quantities", b"order_quantities", "order_up_to", b"order_up_to", "provenance", b"provenance", "reorder_points", b"reorder_points", "row_count", b"row_count", "row_statuses", b"row_statuses", "safety_stocks", b"safety_stocks", "stockout_probabilities", b"stockout_probabilities"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,6 +665,11 @@ class ComputePolicyRequest(_message.Message):
     SAFETY_STOCK_FIELD_NUMBER: _builtins.int
     REORDER_POINT_FIELD_NUMBER: _builtins.int
     NEWSVENDOR_FIELD_NUMBER: _builtins.int
+    QUANTITY_DISCOUNT_FIELD_NUMBER: _builtins.int
+    STOCK_POLICY_FIELD_NUMBER: _builtins.int
+    SEASON_FIELD_NUMBER: _builtins.int
+    PERISHABLE_FIELD_NUMBER: _builtins.int
+    JOINT_ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def economic_order_quantity(self) -> Global___EconomicOrderQuantityInputs:
         """Order quantity of least ordering plus holding cost."""
@@ -452,6 +686,26 @@ class ComputePolicyRequest(_message.Message):
     def newsvendor(self) -> Global___NewsvendorInputs:
         """Order quantity for one selling season."""
 
+    @_builtins.property
+    def quantity_discount(self) -> _policy_pb2.QuantityDiscountInputs:
+        """Order quantity where the price falls with the quantity."""
+
+    @_builtins.property
+    def stock_policy(self) -> _policy_pb2.StockPolicyInputs:
+        """Levels of a stock policy that keep a promise exactly."""
+
+    @_builtins.property
+    def season(self) -> _policy_pb2.SeasonInputs:
+        """Order quantity for one season under any distribution of demand."""
+
+    @_builtins.property
+    def perishable(self) -> _policy_pb2.PerishableInputs:
+        """Order-up-to level of goods that spoil."""
+
+    @_builtins.property
+    def joint_order(self) -> _policy_pb2.JointOrderInputs:
+        """Orders of several items under one budget or in one truck."""
+
     def __init__(
         self,
         *,
@@ -459,12 +713,17 @@ class ComputePolicyRequest(_message.Message):
         safety_stock: Global___SafetyStockInputs | None = ...,
         reorder_point: Global___ReorderPointInputs | None = ...,
         newsvendor: Global___NewsvendorInputs | None = ...,
+        quantity_discount: _policy_pb2.QuantityDiscountInputs | None = ...,
+        stock_policy: _policy_pb2.StockPolicyInputs | None = ...,
+        season: _policy_pb2.SeasonInputs | None = ...,
+        perishable: _policy_pb2.PerishableInputs | None = ...,
+        joint_order: _policy_pb2.JointOrderInputs | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "formula", b"formula", "newsvendor", b"newsvendor", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "formula", b"formula", "joint_order", b"joint_order", "newsvendor", b"newsvendor", "perishable", b"perishable", "quantity_discount", b"quantity_discount", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock", "season", b"season", "stock_policy", b"stock_policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "formula", b"formula", "newsvendor", b"newsvendor", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "formula", b"formula", "joint_order", b"joint_order", "newsvendor", b"newsvendor", "perishable", b"perishable", "quantity_discount", b"quantity_discount", "reorder_point", b"reorder_point", "safety_stock", b"safety_stock", "season", b"season", "stock_policy", b"stock_policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_formula: _TypeAlias = _typing.Literal["economic_order_quantity", "safety_stock", "reorder_point", "newsvendor"]  # noqa: Y015
+    _WhichOneofReturnType_formula: _TypeAlias = _typing.Literal["economic_order_quantity", "safety_stock", "reorder_point", "newsvendor", "quantity_discount", "stock_policy", "season", "perishable", "joint_order"]  # noqa: Y015
     _WhichOneofArgType_formula: _TypeAlias = _typing.Literal["formula", b"formula"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_formula) -> _WhichOneofReturnType_formula | None: ...
 
@@ -481,6 +740,11 @@ class ComputePolicyResponse(_message.Message):
     SAFETY_STOCK_FIELD_NUMBER: _builtins.int
     REORDER_POINT_FIELD_NUMBER: _builtins.int
     NEWSVENDOR_FIELD_NUMBER: _builtins.int
+    QUANTITY_DISCOUNT_FIELD_NUMBER: _builtins.int
+    STOCK_POLICY_FIELD_NUMBER: _builtins.int
+    SEASON_FIELD_NUMBER: _builtins.int
+    PERISHABLE_FIELD_NUMBER: _builtins.int
+    JOINT_ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def provenance(self) -> _provenance_pb2.Provenance:
         """Where the answer came from: formula_version is set."""
@@ -501,6 +765,26 @@ class ComputePolicyResponse(_message.Message):
     def newsvendor(self) -> Global___NewsvendorResult:
         """Answers newsvendor."""
 
+    @_builtins.property
+    def quantity_discount(self) -> _policy_pb2.QuantityDiscountResult:
+        """Answers quantity_discount."""
+
+    @_builtins.property
+    def stock_policy(self) -> _policy_pb2.StockPolicyResult:
+        """Answers stock_policy."""
+
+    @_builtins.property
+    def season(self) -> _policy_pb2.SeasonResult:
+        """Answers season."""
+
+    @_builtins.property
+    def perishable(self) -> _policy_pb2.PerishableResult:
+        """Answers perishable."""
+
+    @_builtins.property
+    def joint_order(self) -> _policy_pb2.JointOrderResult:
+        """Answers joint_order."""
+
     def __init__(
         self,
         *,
@@ -509,16 +793,437 @@ class ComputePolicyResponse(_message.Message):
         safety_stock: Global___SafetyStockResult | None = ...,
         reorder_point: Global___ReorderPointResult | None = ...,
         newsvendor: Global___NewsvendorResult | None = ...,
+        quantity_discount: _policy_pb2.QuantityDiscountResult | None = ...,
+        stock_policy: _policy_pb2.StockPolicyResult | None = ...,
+        season: _policy_pb2.SeasonResult | None = ...,
+        perishable: _policy_pb2.PerishableResult | None = ...,
+        joint_order: _policy_pb2.JointOrderResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "newsvendor", b"newsvendor", "provenance", b"provenance", "reorder_point", b"reorder_point", "result", b"result", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "joint_order", b"joint_order", "newsvendor", b"newsvendor", "perishable", b"perishable", "provenance", b"provenance", "quantity_discount", b"quantity_discount", "reorder_point", b"reorder_point", "result", b"result", "safety_stock", b"safety_stock", "season", b"season", "stock_policy", b"stock_policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "newsvendor", b"newsvendor", "provenance", b"provenance", "reorder_point", b"reorder_point", "result", b"result", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["economic_order_quantity", b"economic_order_quantity", "joint_order", b"joint_order", "newsvendor", b"newsvendor", "perishable", b"perishable", "provenance", b"provenance", "quantity_discount", b"quantity_discount", "reorder_point", b"reorder_point", "result", b"result", "safety_stock", b"safety_stock", "season", b"season", "stock_policy", b"stock_policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["economic_order_quantity", "safety_stock", "reorder_point", "newsvendor"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["economic_order_quantity", "safety_stock", "reorder_point", "newsvendor", "quantity_discount", "stock_policy", "season", "perishable", "joint_order"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___ComputePolicyResponse: _TypeAlias = ComputePolicyResponse  # noqa: Y015
+
+@_typing.final
+class ScoreStockoutRiskRequest(_message.Message):
+    """Asks for the risk of running out. Each array is empty (every row from its table) or has one entry
+    a row.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKUS_FIELD_NUMBER: _builtins.int
+    LOCATIONS_FIELD_NUMBER: _builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: _builtins.int
+    ON_HAND_FIELD_NUMBER: _builtins.int
+    ON_ORDER_FIELD_NUMBER: _builtins.int
+    BACKORDERS_FIELD_NUMBER: _builtins.int
+    UNIT_VALUES_FIELD_NUMBER: _builtins.int
+    horizon_days: _builtins.int
+    """Days the risk is looked at, 1 to the trained cover. Default: each row's lead time plus review
+    period in whole days.
+    """
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Stock-keeping units, one a row. Required, 1 to 10,000 rows. A (sku, location) pair may stand
+        once.
+        """
+
+    @_builtins.property
+    def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Locations, one a row. Required, as many as skus."""
+
+    @_builtins.property
+    def on_hand(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units in stock, 0 or more. Default: table inventory."""
+
+    @_builtins.property
+    def on_order(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units ordered and not yet received, 0 or more. Default: table inventory."""
+
+    @_builtins.property
+    def backorders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units owed to customers, 0 or more. Default: table inventory."""
+
+    @_builtins.property
+    def unit_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Money lost per unit of demand not met, 0 or more. Default: the price of table products."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        locations: _abc.Iterable[_builtins.str] | None = ...,
+        horizon_days: _builtins.int | None = ...,
+        on_hand: _abc.Iterable[_builtins.float] | None = ...,
+        on_order: _abc.Iterable[_builtins.float] | None = ...,
+        backorders: _abc.Iterable[_builtins.float] | None = ...,
+        unit_values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_horizon_days", b"_horizon_days", "horizon_days", b"horizon_days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_horizon_days", b"_horizon_days", "backorders", b"backorders", "horizon_days", b"horizon_days", "locations", b"locations", "on_hand", b"on_hand", "on_order", b"on_order", "skus", b"skus", "unit_values", b"unit_values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__horizon_days: _TypeAlias = _typing.Literal["horizon_days"]  # noqa: Y015
+    _WhichOneofArgType__horizon_days: _TypeAlias = _typing.Literal["_horizon_days", b"_horizon_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__horizon_days) -> _WhichOneofReturnType__horizon_days | None: ...
+
+Global___ScoreStockoutRiskRequest: _TypeAlias = ScoreStockoutRiskRequest  # noqa: Y015
+
+@_typing.final
+class ScoreStockoutRiskResponse(_message.Message):
+    """Answers the risk of running out. Values are packed for the rows whose status is ROW_STATUS_OK
+    only, in the order asked.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    ROW_STATUSES_FIELD_NUMBER: _builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: _builtins.int
+    STOCKOUT_PROBABILITIES_FIELD_NUMBER: _builtins.int
+    EXPECTED_SHORTAGES_FIELD_NUMBER: _builtins.int
+    EXPECTED_DEMAND_FIELD_NUMBER: _builtins.int
+    DAYS_OF_SUPPLY_FIELD_NUMBER: _builtins.int
+    VELOCITY_RATIOS_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
+    MONEY_AT_RISK_FIELD_NUMBER: _builtins.int
+    RANKING_FIELD_NUMBER: _builtins.int
+    row_count: _builtins.int
+    """Rows that hold values: the number of ROW_STATUS_OK in row_statuses."""
+    @_builtins.property
+    def provenance(self) -> _provenance_pb2.Provenance:
+        """Where the answer came from; features_age_seconds is that of the oldest row."""
+
+    @_builtins.property
+    def row_statuses(self) -> _containers.RepeatedScalarFieldContainer[_demand_pb2.RowStatus.ValueType]:
+        """Outcome of each asked row; as many as skus were asked."""
+
+    @_builtins.property
+    def horizon_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Days each row was looked at; length row_count."""
+
+    @_builtins.property
+    def stockout_probabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Probability that demand over the days exceeds the inventory position; length row_count."""
+
+    @_builtins.property
+    def expected_shortages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units of demand over the days that the position does not meet; length row_count."""
+
+    @_builtins.property
+    def expected_demand(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units of demand over the days; length row_count."""
+
+    @_builtins.property
+    def days_of_supply(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Days the position lasts at the expected rate of demand, at most 3,650; length row_count."""
+
+    @_builtins.property
+    def velocity_ratios(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected units a day over the days asked, divided by the mean of the trailing 28 days in stock;
+        0 where nothing was sold in them; length row_count.
+        """
+
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedScalarFieldContainer[Global___WatchtowerFlag.ValueType]:
+        """What the watchtower says of each row; length row_count."""
+
+    @_builtins.property
+    def money_at_risk(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Expected shortage times the unit value, in the currency of the unit values; 0 where no unit
+        value is known; length row_count.
+        """
+
+    @_builtins.property
+    def ranking(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Valued rows by money at risk, greatest first, then by expected shortage; length row_count. Each
+        is an index from 0 into the arrays above.
+        """
+
+    def __init__(
+        self,
+        *,
+        provenance: _provenance_pb2.Provenance | None = ...,
+        row_count: _builtins.int = ...,
+        row_statuses: _abc.Iterable[_demand_pb2.RowStatus.ValueType] | None = ...,
+        horizon_days: _abc.Iterable[_builtins.int] | None = ...,
+        stockout_probabilities: _abc.Iterable[_builtins.float] | None = ...,
+        expected_shortages: _abc.Iterable[_builtins.float] | None = ...,
+        expected_demand: _abc.Iterable[_builtins.float] | None = ...,
+        days_of_supply: _abc.Iterable[_builtins.float] | None = ...,
+        velocity_ratios: _abc.Iterable[_builtins.float] | None = ...,
+        flags: _abc.Iterable[Global___WatchtowerFlag.ValueType] | None = ...,
+        money_at_risk: _abc.Iterable[_builtins.float] | None = ...,
+        ranking: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days_of_supply", b"days_of_supply", "expected_demand", b"expected_demand", "expected_shortages", b"expected_shortages", "flags", b"flags", "horizon_days", b"horizon_days", "money_at_risk", b"money_at_risk", "provenance", b"provenance", "ranking", b"ranking", "row_count", b"row_count", "row_statuses", b"row_statuses", "stockout_probabilities", b"stockout_probabilities", "velocity_ratios", b"velocity_ratios"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreStockoutRiskResponse: _TypeAlias = ScoreStockoutRiskResponse  # noqa: Y015
+
+@_typing.final
+class AllocateEchelonsRequest(_message.Message):
+    """Asks where a network should hold safety stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGES_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVEL_FIELD_NUMBER: _builtins.int
+    PROPORTIONAL_UNITS_FIELD_NUMBER: _builtins.int
+    service_level: _builtins.float
+    """Probability that demand stays within its bound over a net replenishment time, at least 0.5 and
+    below 1. Required.
+    """
+    proportional_units: _builtins.float
+    """Units of safety stock that the proportional allocation shares out, 0 or more. Default: as many
+    as the stages need where each guards its own processing time.
+    """
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[_network_pb2.EchelonStage]:
+        """Stages of the network, 1 to 2,000."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[_network_pb2.EchelonLink]:
+        """Links between them; none where the stages stand alone. A cycle is refused."""
+
+    def __init__(
+        self,
+        *,
+        stages: _abc.Iterable[_network_pb2.EchelonStage] | None = ...,
+        links: _abc.Iterable[_network_pb2.EchelonLink] | None = ...,
+        service_level: _builtins.float = ...,
+        proportional_units: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_proportional_units", b"_proportional_units", "proportional_units", b"proportional_units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_proportional_units", b"_proportional_units", "links", b"links", "proportional_units", b"proportional_units", "service_level", b"service_level", "stages", b"stages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__proportional_units: _TypeAlias = _typing.Literal["proportional_units"]  # noqa: Y015
+    _WhichOneofArgType__proportional_units: _TypeAlias = _typing.Literal["_proportional_units", b"_proportional_units"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__proportional_units) -> _WhichOneofReturnType__proportional_units | None: ...
+
+Global___AllocateEchelonsRequest: _TypeAlias = AllocateEchelonsRequest  # noqa: Y015
+
+@_typing.final
+class AllocateEchelonsResponse(_message.Message):
+    """Answers where a network should hold safety stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    PLACEMENTS_FIELD_NUMBER: _builtins.int
+    TOTAL_COST_FIELD_NUMBER: _builtins.int
+    LOWER_BOUND_FIELD_NUMBER: _builtins.int
+    GAP_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
+    PROPORTIONAL_COST_FIELD_NUMBER: _builtins.int
+    SAFETY_FACTOR_FIELD_NUMBER: _builtins.int
+    total_cost: _builtins.float
+    """Money per time unit of holding cost spent on safety stock."""
+    lower_bound: _builtins.float
+    """Least money any placement could cost; equal to total_cost where exact."""
+    gap: _builtins.float
+    """(total_cost - lower_bound) / lower_bound; 0 where exact."""
+    exact: _builtins.bool
+    """Whether the placement is optimal: the network is a tree, or the gap closed."""
+    proportional_cost: _builtins.float
+    """Money of the proportional allocation beside it."""
+    safety_factor: _builtins.float
+    """Standard normal quantile of the service level."""
+    @_builtins.property
+    def provenance(self) -> _provenance_pb2.Provenance:
+        """Where the answer came from: formula_version is set."""
+
+    @_builtins.property
+    def placements(self) -> _containers.RepeatedCompositeFieldContainer[_network_pb2.EchelonPlacement]:
+        """Every stage in the order asked."""
+
+    def __init__(
+        self,
+        *,
+        provenance: _provenance_pb2.Provenance | None = ...,
+        placements: _abc.Iterable[_network_pb2.EchelonPlacement] | None = ...,
+        total_cost: _builtins.float = ...,
+        lower_bound: _builtins.float = ...,
+        gap: _builtins.float = ...,
+        exact: _builtins.bool = ...,
+        proportional_cost: _builtins.float = ...,
+        safety_factor: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "gap", b"gap", "lower_bound", b"lower_bound", "placements", b"placements", "proportional_cost", b"proportional_cost", "provenance", b"provenance", "safety_factor", b"safety_factor", "total_cost", b"total_cost"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllocateEchelonsResponse: _TypeAlias = AllocateEchelonsResponse  # noqa: Y015
+
+@_typing.final
+class AssessLaneRequest(_message.Message):
+    """Asks how a lane stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIRED_UNITS_FIELD_NUMBER: _builtins.int
+    CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
+    PARTNER_CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
+    HANDLING_COST_FIELD_NUMBER: _builtins.int
+    SURCHARGE_FIELD_NUMBER: _builtins.int
+    SAFETY_STOCK_FIELD_NUMBER: _builtins.int
+    MEAN_DEMAND_FIELD_NUMBER: _builtins.int
+    DEMAND_STD_FIELD_NUMBER: _builtins.int
+    LEAD_TIME_DAYS_FIELD_NUMBER: _builtins.int
+    LEAD_TIME_STD_DAYS_FIELD_NUMBER: _builtins.int
+    RETURNS_SHARE_FIELD_NUMBER: _builtins.int
+    HOLDING_COST_FIELD_NUMBER: _builtins.int
+    SHORTAGE_COST_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVELS_FIELD_NUMBER: _builtins.int
+    LEAD_TIME_STDS_DAYS_FIELD_NUMBER: _builtins.int
+    required_units: _builtins.float
+    """Units the lane has to carry in a period, 0 or more. Required."""
+    capacity_units: _builtins.float
+    """Units the lane can carry itself in a period, 0 or more. Required."""
+    partner_capacity_units: _builtins.float
+    """Units partners can take beside, 0 or more. Default: no limit."""
+    handling_cost: _builtins.float
+    """Money to handle a unit, 0 or more. Required."""
+    surcharge: _builtins.float
+    """Money a partner asks beyond that per unit, 0 or more. Required."""
+    safety_stock: _builtins.float
+    """Units of safety stock behind the lane, 0 or more. Default: 0."""
+    mean_demand: _builtins.float
+    """Mean units demanded a day at its end, 0 or more. Default: 0."""
+    demand_std: _builtins.float
+    """Standard deviation of a day's demand in units, 0 or more. Default: 0."""
+    lead_time_days: _builtins.float
+    """Lead time of the lane in days, 0 or more. Default: 0."""
+    lead_time_std_days: _builtins.float
+    """Standard deviation of the lead time in days, 0 or more. Default: 0."""
+    returns_share: _builtins.float
+    """Share of the units that come back, 0 to 1. Default: 0."""
+    holding_cost: _builtins.float
+    """Money to hold a unit of safety stock for the period, 0 or more; read by the heat map.
+    Default: 0.
+    """
+    shortage_cost: _builtins.float
+    """Money lost per unit short in the period, 0 or more; read by the heat map. Default: 0."""
+    @_builtins.property
+    def service_levels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Service levels of the heat map, above 0 and below 1, ascending, at most 50. Default: none."""
+
+    @_builtins.property
+    def lead_time_stds_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Standard deviations of the lead time in days of the heat map, 0 or more, ascending, at most 50.
+        Default: none.
+        """
+
+    def __init__(
+        self,
+        *,
+        required_units: _builtins.float = ...,
+        capacity_units: _builtins.float = ...,
+        partner_capacity_units: _builtins.float | None = ...,
+        handling_cost: _builtins.float = ...,
+        surcharge: _builtins.float = ...,
+        safety_stock: _builtins.float = ...,
+        mean_demand: _builtins.float = ...,
+        demand_std: _builtins.float = ...,
+        lead_time_days: _builtins.float = ...,
+        lead_time_std_days: _builtins.float = ...,
+        returns_share: _builtins.float = ...,
+        holding_cost: _builtins.float = ...,
+        shortage_cost: _builtins.float = ...,
+        service_levels: _abc.Iterable[_builtins.float] | None = ...,
+        lead_time_stds_days: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_partner_capacity_units", b"_partner_capacity_units", "partner_capacity_units", b"partner_capacity_units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_partner_capacity_units", b"_partner_capacity_units", "capacity_units", b"capacity_units", "demand_std", b"demand_std", "handling_cost", b"handling_cost", "holding_cost", b"holding_cost", "lead_time_days", b"lead_time_days", "lead_time_std_days", b"lead_time_std_days", "lead_time_stds_days", b"lead_time_stds_days", "mean_demand", b"mean_demand", "partner_capacity_units", b"partner_capacity_units", "required_units", b"required_units", "returns_share", b"returns_share", "safety_stock", b"safety_stock", "service_levels", b"service_levels", "shortage_cost", b"shortage_cost", "surcharge", b"surcharge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__partner_capacity_units: _TypeAlias = _typing.Literal["partner_capacity_units"]  # noqa: Y015
+    _WhichOneofArgType__partner_capacity_units: _TypeAlias = _typing.Literal["_partner_capacity_units", b"_partner_capacity_units"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partner_capacity_units) -> _WhichOneofReturnType__partner_capacity_units | None: ...
+
+Global___AssessLaneRequest: _TypeAlias = AssessLaneRequest  # noqa: Y015
+
+@_typing.final
+class AssessLaneResponse(_message.Message):
+    """Answers how a lane stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    OVERFLOW_UNITS_FIELD_NUMBER: _builtins.int
+    INTERNAL_UNITS_FIELD_NUMBER: _builtins.int
+    UNSERVED_UNITS_FIELD_NUMBER: _builtins.int
+    TOTAL_COST_FIELD_NUMBER: _builtins.int
+    DEPENDENCY_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    RESILIENCE_FIELD_NUMBER: _builtins.int
+    RETURNED_UNITS_FIELD_NUMBER: _builtins.int
+    HEAT_MAP_COSTS_FIELD_NUMBER: _builtins.int
+    HEAT_MAP_SAFETY_STOCKS_FIELD_NUMBER: _builtins.int
+    overflow_units: _builtins.float
+    """Units beyond the lane's own capacity."""
+    internal_units: _builtins.float
+    """Units the lane carries itself."""
+    unserved_units: _builtins.float
+    """Units that neither lane nor partners can take."""
+    total_cost: _builtins.float
+    """Money to carry it all: internal units at the handling cost, overflow with the surcharge."""
+    dependency: _builtins.float
+    """Overflow over required units; 0 where nothing is required."""
+    coverage: _builtins.float
+    """Safety stock over twice the standard deviation of lead-time demand; 1 where that is 0."""
+    resilience: _builtins.float
+    """0 to 100: half for coverage up to 1, half for 1 - dependency."""
+    returned_units: _builtins.float
+    """Units that come back in the period."""
+    @_builtins.property
+    def provenance(self) -> _provenance_pb2.Provenance:
+        """Where the answer came from: formula_version is set."""
+
+    @_builtins.property
+    def heat_map_costs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Money of the heat map, row by row: service_levels times lead_time_stds_days entries."""
+
+    @_builtins.property
+    def heat_map_safety_stocks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Units of safety stock behind each cost, laid out alike."""
+
+    def __init__(
+        self,
+        *,
+        provenance: _provenance_pb2.Provenance | None = ...,
+        overflow_units: _builtins.float = ...,
+        internal_units: _builtins.float = ...,
+        unserved_units: _builtins.float = ...,
+        total_cost: _builtins.float = ...,
+        dependency: _builtins.float = ...,
+        coverage: _builtins.float = ...,
+        resilience: _builtins.float = ...,
+        returned_units: _builtins.float = ...,
+        heat_map_costs: _abc.Iterable[_builtins.float] | None = ...,
+        heat_map_safety_stocks: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "dependency", b"dependency", "heat_map_costs", b"heat_map_costs", "heat_map_safety_stocks", b"heat_map_safety_stocks", "internal_units", b"internal_units", "overflow_units", b"overflow_units", "provenance", b"provenance", "resilience", b"resilience", "returned_units", b"returned_units", "total_cost", b"total_cost", "unserved_units", b"unserved_units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssessLaneResponse: _TypeAlias = AssessLaneResponse  # noqa: Y015
 
 @_typing.final
 class EconomicOrderQuantityInputs(_message.Message):

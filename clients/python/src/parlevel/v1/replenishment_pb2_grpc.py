@@ -50,6 +50,21 @@ class ReplenishmentServiceStub:
                 request_serializer=parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyRequest.SerializeToString,
                 response_deserializer=parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyResponse.FromString,
                 _registered_method=True)
+        self.ScoreStockoutRisk = channel.unary_unary(
+                '/parlevel.v1.ReplenishmentService/ScoreStockoutRisk',
+                request_serializer=parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskRequest.SerializeToString,
+                response_deserializer=parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskResponse.FromString,
+                _registered_method=True)
+        self.AllocateEchelons = channel.unary_unary(
+                '/parlevel.v1.ReplenishmentService/AllocateEchelons',
+                request_serializer=parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsRequest.SerializeToString,
+                response_deserializer=parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsResponse.FromString,
+                _registered_method=True)
+        self.AssessLane = channel.unary_unary(
+                '/parlevel.v1.ReplenishmentService/AssessLane',
+                request_serializer=parlevel_dot_v1_dot_replenishment__pb2.AssessLaneRequest.SerializeToString,
+                response_deserializer=parlevel_dot_v1_dot_replenishment__pb2.AssessLaneResponse.FromString,
+                _registered_method=True)
 
 
 class ReplenishmentServiceServicer:
@@ -87,6 +102,36 @@ class ReplenishmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreStockoutRisk(self, request, context):
+        """Scores the risk of running out for many series, with watchtower flags, in flat packed arrays.
+
+        An unknown sku or location, or a missing input, fails its row alone (row_statuses); a duplicate
+        or malformed row fails the call. Errors: as RecommendReorder.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllocateEchelons(self, request, context):
+        """Places safety stock over a supply network so that every promise is kept at least holding cost.
+
+        Exact on a tree; on another acyclic network the gap to a lower bound is reported. Errors:
+        INVALID_ARGUMENT (a field breaks its rule; the network is cyclic).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssessLane(self, request, context):
+        """Assesses one transport lane: overflow to partners, dependency, resilience, returns and a heat
+        map of cost.
+
+        Errors: INVALID_ARGUMENT (a field breaks its rule).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplenishmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -104,6 +149,21 @@ def add_ReplenishmentServiceServicer_to_server(servicer, server):
                     servicer.ComputePolicy,
                     request_deserializer=parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyRequest.FromString,
                     response_serializer=parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyResponse.SerializeToString,
+            ),
+            'ScoreStockoutRisk': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreStockoutRisk,
+                    request_deserializer=parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskRequest.FromString,
+                    response_serializer=parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskResponse.SerializeToString,
+            ),
+            'AllocateEchelons': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllocateEchelons,
+                    request_deserializer=parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsRequest.FromString,
+                    response_serializer=parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsResponse.SerializeToString,
+            ),
+            'AssessLane': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssessLane,
+                    request_deserializer=parlevel_dot_v1_dot_replenishment__pb2.AssessLaneRequest.FromString,
+                    response_serializer=parlevel_dot_v1_dot_replenishment__pb2.AssessLaneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -188,6 +248,87 @@ class ReplenishmentService:
             '/parlevel.v1.ReplenishmentService/ComputePolicy',
             parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyRequest.SerializeToString,
             parlevel_dot_v1_dot_replenishment__pb2.ComputePolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreStockoutRisk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parlevel.v1.ReplenishmentService/ScoreStockoutRisk',
+            parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskRequest.SerializeToString,
+            parlevel_dot_v1_dot_replenishment__pb2.ScoreStockoutRiskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllocateEchelons(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parlevel.v1.ReplenishmentService/AllocateEchelons',
+            parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsRequest.SerializeToString,
+            parlevel_dot_v1_dot_replenishment__pb2.AllocateEchelonsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssessLane(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parlevel.v1.ReplenishmentService/AssessLane',
+            parlevel_dot_v1_dot_replenishment__pb2.AssessLaneRequest.SerializeToString,
+            parlevel_dot_v1_dot_replenishment__pb2.AssessLaneResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,24 @@ class ReplenishmentServiceStub:
 
     Errors: INVALID_ARGUMENT (a field breaks its rule).
     """
+    ScoreStockoutRisk: _grpc.UnaryUnaryMultiCallable[_replenishment_pb2.ScoreStockoutRiskRequest, _replenishment_pb2.ScoreStockoutRiskResponse]
+    """Scores the risk of running out for many series, with watchtower flags, in flat packed arrays.
+
+    An unknown sku or location, or a missing input, fails its row alone (row_statuses); a duplicate
+    or malformed row fails the call. Errors: as RecommendReorder.
+    """
+    AllocateEchelons: _grpc.UnaryUnaryMultiCallable[_replenishment_pb2.AllocateEchelonsRequest, _replenishment_pb2.AllocateEchelonsResponse]
+    """Places safety stock over a supply network so that every promise is kept at least holding cost.
+
+    Exact on a tree; on another acyclic network the gap to a lower bound is reported. Errors:
+    INVALID_ARGUMENT (a field breaks its rule; the network is cyclic).
+    """
+    AssessLane: _grpc.UnaryUnaryMultiCallable[_replenishment_pb2.AssessLaneRequest, _replenishment_pb2.AssessLaneResponse]
+    """Assesses one transport lane: overflow to partners, dependency, resilience, returns and a heat
+    map of cost.
+
+    Errors: INVALID_ARGUMENT (a field breaks its rule).
+    """
 
 @_typing.type_check_only
 class ReplenishmentServiceAsyncStub(ReplenishmentServiceStub):
@@ -74,6 +92,24 @@ class ReplenishmentServiceAsyncStub(ReplenishmentServiceStub):
     """
     ComputePolicy: _aio.UnaryUnaryMultiCallable[_replenishment_pb2.ComputePolicyRequest, _replenishment_pb2.ComputePolicyResponse]  # type: ignore[assignment]
     """Computes a formula of the trade from the numbers in the request; no model is needed.
+
+    Errors: INVALID_ARGUMENT (a field breaks its rule).
+    """
+    ScoreStockoutRisk: _aio.UnaryUnaryMultiCallable[_replenishment_pb2.ScoreStockoutRiskRequest, _replenishment_pb2.ScoreStockoutRiskResponse]  # type: ignore[assignment]
+    """Scores the risk of running out for many series, with watchtower flags, in flat packed arrays.
+
+    An unknown sku or location, or a missing input, fails its row alone (row_statuses); a duplicate
+    or malformed row fails the call. Errors: as RecommendReorder.
+    """
+    AllocateEchelons: _aio.UnaryUnaryMultiCallable[_replenishment_pb2.AllocateEchelonsRequest, _replenishment_pb2.AllocateEchelonsResponse]  # type: ignore[assignment]
+    """Places safety stock over a supply network so that every promise is kept at least holding cost.
+
+    Exact on a tree; on another acyclic network the gap to a lower bound is reported. Errors:
+    INVALID_ARGUMENT (a field breaks its rule; the network is cyclic).
+    """
+    AssessLane: _aio.UnaryUnaryMultiCallable[_replenishment_pb2.AssessLaneRequest, _replenishment_pb2.AssessLaneResponse]  # type: ignore[assignment]
+    """Assesses one transport lane: overflow to partners, dependency, resilience, returns and a heat
+    map of cost.
 
     Errors: INVALID_ARGUMENT (a field breaks its rule).
     """
@@ -114,6 +150,42 @@ class ReplenishmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_replenishment_pb2.ComputePolicyResponse, _abc.Awaitable[_replenishment_pb2.ComputePolicyResponse]]:
         """Computes a formula of the trade from the numbers in the request; no model is needed.
+
+        Errors: INVALID_ARGUMENT (a field breaks its rule).
+        """
+
+    @_abc_1.abstractmethod
+    def ScoreStockoutRisk(
+        self,
+        request: _replenishment_pb2.ScoreStockoutRiskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replenishment_pb2.ScoreStockoutRiskResponse, _abc.Awaitable[_replenishment_pb2.ScoreStockoutRiskResponse]]:
+        """Scores the risk of running out for many series, with watchtower flags, in flat packed arrays.
+
+        An unknown sku or location, or a missing input, fails its row alone (row_statuses); a duplicate
+        or malformed row fails the call. Errors: as RecommendReorder.
+        """
+
+    @_abc_1.abstractmethod
+    def AllocateEchelons(
+        self,
+        request: _replenishment_pb2.AllocateEchelonsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replenishment_pb2.AllocateEchelonsResponse, _abc.Awaitable[_replenishment_pb2.AllocateEchelonsResponse]]:
+        """Places safety stock over a supply network so that every promise is kept at least holding cost.
+
+        Exact on a tree; on another acyclic network the gap to a lower bound is reported. Errors:
+        INVALID_ARGUMENT (a field breaks its rule; the network is cyclic).
+        """
+
+    @_abc_1.abstractmethod
+    def AssessLane(
+        self,
+        request: _replenishment_pb2.AssessLaneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replenishment_pb2.AssessLaneResponse, _abc.Awaitable[_replenishment_pb2.AssessLaneResponse]]:
+        """Assesses one transport lane: overflow to partners, dependency, resilience, returns and a heat
+        map of cost.
 
         Errors: INVALID_ARGUMENT (a field breaks its rule).
         """

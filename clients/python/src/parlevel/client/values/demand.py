@@ -38,6 +38,53 @@ class ForecastRoute(StrEnum):
     """A route younger than this client."""
 
 
+class DemandTier(StrEnum):
+    """Who answers for a series."""
+
+    GLOBAL_MODEL = "global_model"
+    """The global model."""
+    MULTIPLICATIVE = "multiplicative"
+    """Level x weekday x season."""
+    SPARSE = "sparse"
+    """A smoothed rate for sparse demand."""
+    SIMILAR = "similar"
+    """What similar products sell."""
+    SEASONAL_NAIVE = "seasonal_naive"
+    """The last week repeated."""
+    OTHER = "other"
+    """A tier younger than this client."""
+
+
+class DemandFrequency(StrEnum):
+    """Length of the periods that days stand for."""
+
+    DAY = "day"
+    """Days."""
+    WEEK = "week"
+    """Weeks, Monday to Sunday."""
+    MONTH = "month"
+    """Months."""
+    OTHER = "other"
+    """A length younger than this client; dates are then unknown."""
+
+
+class DemandPattern(StrEnum):
+    """Demand pattern of a series."""
+
+    NEVER_SOLD = "never_sold"
+    """No demand has been seen."""
+    SMOOTH = "smooth"
+    """Frequent and even."""
+    ERRATIC = "erratic"
+    """Frequent and uneven."""
+    INTERMITTENT = "intermittent"
+    """Rare and even."""
+    LUMPY = "lumpy"
+    """Rare and uneven."""
+    OTHER = "other"
+    """A pattern younger than this client."""
+
+
 class PlanSource(StrEnum):
     """Where a day's price, discount and promotion came from."""
 
@@ -131,7 +178,7 @@ class Forecast:
     target: DemandTarget
     """What was forecast."""
     route: ForecastRoute
-    """Why this model answered."""
+    """Which evidence the forecast rests on."""
     mean: tuple[float, ...]
     """Expected units per day, from the day after the origin; length H days."""
     quantile_levels: tuple[float, ...]
@@ -140,11 +187,21 @@ class Forecast:
     """Units per day, H rows of Q, never negative, never crossing."""
     plan_sources: tuple[PlanSource, ...]
     """Where each day's plan came from; length H."""
+    tier: DemandTier
+    """Who answered; of several together the one with the greatest weight."""
+    pattern: DemandPattern
+    """Demand pattern of the series."""
+    route_reason: str
+    """Why that one answered; empty where the release has no other tier."""
+    frequency: DemandFrequency
+    """Length of the periods that days stand for."""
+    model_mean: tuple[float, ...]
+    """Expected units per day before overrides of planners; empty where none holds."""
 
     @property
     def dates(self) -> tuple[dt.date, ...]:
-        """The forecast days, one for each mean."""
-        return days_after(self.origin_date, len(self.mean))
+        """The forecast days, or the first days of the periods, one for each mean."""
+        return days_after(self.origin_date, len(self.mean), self.frequency)
 
     def quantile(self, level: float) -> tuple[float, ...]:
         """Return one quantile of every day.
@@ -195,17 +252,28 @@ class Forecast:
         }
 
 
-def days_after(origin: dt.date, count: int) -> tuple[dt.date, ...]:
-    """List the days after an origin.
+def days_after(
+    origin: dt.date, count: int, frequency: DemandFrequency = DemandFrequency.DAY
+) -> tuple[dt.date, ...]:
+    """List the days after an origin, or the first days of the periods after it.
 
     Args:
-        origin: The day before the first.
-        count: How many days, 0 or more.
+        origin: The last day of the period before the first.
+        count: How many, 0 or more.
+        frequency: Length of the periods.
 
     Returns:
-        Consecutive days; length count.
+        Consecutive first days; length count.
+
+    >>> [str(day) for day in days_after(dt.date(2024, 11, 30), 2, DemandFrequency.MONTH)]
+    ['2024-12-01', '2025-01-01']
     """
-    return tuple(origin + dt.timedelta(days=ahead) for ahead in range(1, count + 1))
+    first = origin + dt.timedelta(days=1)
+    if frequency is DemandFrequency.MONTH:
+        months = [first.year * 12 + first.month - 1 + ahead for ahead in range(count)]
+        return tuple(dt.date(month // 12, month % 12 + 1, 1) for month in months)
+    step = dt.timedelta(days=7 if frequency is DemandFrequency.WEEK else 1)
+    return tuple(first + ahead * step for ahead in range(count))
 
 
 def quantile_column(level: float) -> str:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from parlevel.client.values.demand import DemandTarget, ForecastRoute
+    from parlevel.client.values.demand import (
+        DemandFrequency,
+        DemandPattern,
+        DemandTarget,
+        DemandTier,
+        ForecastRoute,
+    )
     from parlevel.client.values.provenance import Provenance
 
 
@@ -27,7 +33,13 @@ class ForecastFigures:
     origin_date: dt.date
     """Last day whose sales are known to the forecast."""
     route: ForecastRoute
-    """Why this model answered."""
+    """Which evidence the forecast rests on."""
+    tier: DemandTier
+    """Who answered; of several together the one with the greatest weight."""
+    pattern: DemandPattern
+    """Demand pattern of the series."""
+    route_reason: str
+    """Why that one answered; empty where the release has no other tier."""
     mean: tuple[float, ...]
     """Expected units per day, from the day after the origin; length H days."""
     quantiles: tuple[tuple[float, ...], ...]
@@ -72,11 +84,21 @@ class ForecastBatch:
     origin_dates: tuple[dt.date, ...]
     """Origin of each row with values; length V."""
     routes: tuple[ForecastRoute, ...]
-    """Why this model answered, for each row with values; length V."""
+    """Which evidence each row with values rests on; length V."""
+    tiers: tuple[DemandTier, ...]
+    """Who answered, for each row with values; length V."""
+    patterns: tuple[DemandPattern, ...]
+    """Demand pattern of each row with values; length V."""
+    frequency: DemandFrequency
+    """Length of the periods that days stand for."""
+    route_reasons: tuple[str, ...]
+    """Why those answered, for each row with values; length V."""
     mean: array[float]
     """Expected units per day, row-major V x H; not to be changed."""
     quantiles: array[float]
     """Units per day, row-major V x H x Q; not to be changed."""
+    model_mean: array[float]
+    """Expected units per day before overrides, row-major V x H; empty where none holds."""
 
     def __len__(self) -> int:
         """Count the asked rows."""
@@ -127,6 +149,9 @@ class ForecastBatch:
         return ForecastFigures(
             origin_date=self.origin_dates[valued],
             route=self.routes[valued],
+            tier=self.tiers[valued],
+            pattern=self.patterns[valued],
+            route_reason=self.route_reasons[valued],
             mean=tuple(self.mean[first : first + days]),
             quantiles=tuple(
                 tuple(self.quantiles[day * levels : (day + 1) * levels])
@@ -137,7 +162,9 @@ class ForecastBatch:
     def _columns(self) -> frames.Columns:
         """Lay out one line a series with values and day."""
         days, levels = self.horizon_days, len(self.quantile_levels)
-        calendar = {origin: days_after(origin, days) for origin in set(self.origin_dates)}
+        calendar = {
+            origin: days_after(origin, days, self.frequency) for origin in set(self.origin_dates)
+        }
         series = [
             (sku, location)
             for sku, location, status in zip(self.skus, self.locations, self.statuses, strict=True)

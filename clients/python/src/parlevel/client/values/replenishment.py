@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from parlevel.client.values.demand import RowStatus
     from parlevel.client.values.provenance import Provenance
+    from parlevel.client.values.supply import DecisionChange, SupplyChoice, TargetKind
 
 
 class ReorderMethod(StrEnum):
@@ -28,6 +29,8 @@ class ReorderMethod(StrEnum):
     """Mean plus z sqrt((L + R) sigma^2 + d^2 sigma_L^2), sigma of the forecast error."""
     TEXTBOOK_DEMAND_ONLY = "textbook_demand_only"
     """As textbook with sigma_L = 0."""
+    NORMAL = "normal"
+    """Mean plus z times the standard deviation of the forecast of the sum over the cover."""
 
 
 class SafetyStockMethod(StrEnum):
@@ -75,6 +78,26 @@ class ReorderRecommendation:
     """Inputs taken from tables rather than from the request, by field name."""
     reason: str
     """The decision in one sentence."""
+    expected_fill_rate: float
+    """Share of demand met from stock at once at the order-up-to level."""
+    stockout_probability_after_order: float
+    """Probability that demand over the cover exceeds the position after this order."""
+    expected_shortage: float
+    """Expected units of demand over the cover that the position after this order does not meet."""
+    expected_holding: float
+    """Expected units in stock over the review period."""
+    expected_waste: float
+    """Expected units that expire within the cover."""
+    order_date: dt.date | None
+    """Day to order on at the expected rate of demand; None where it is now or beyond a year."""
+    target_kind: TargetKind
+    """What is promised."""
+    supplier_id: str
+    """Supplier that was chosen; empty where there was no choice."""
+    choices: tuple[SupplyChoice, ...]
+    """Suppliers, transfers and the expedite that were weighed, best first."""
+    cheapest_change: DecisionChange | None
+    """The least change of one input that would turn the decision; None where none would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +116,12 @@ class ReorderFigures:
     """Expected units of demand over the cover."""
     stockout_probability: float
     """Probability that demand over the cover exceeds the position before this order."""
+    expected_fill_rate: float
+    """Share of demand met from stock at once at the order-up-to level."""
+    expected_shortage: float
+    """Expected units of demand over the cover not met after this order."""
+    expected_holding: float
+    """Expected units in stock over the review period."""
     cover_days: int
     """Lead time plus review period, rounded up to whole days."""
 

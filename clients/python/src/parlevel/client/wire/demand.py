@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from parlevel.client.frames import asked_rows
 from parlevel.client.options import ForecastBatchOptions, ForecastOptions, check_options
 from parlevel.client.values.demand import (
+    DemandFrequency,
+    DemandPattern,
     DemandTarget,
+    DemandTier,
     Forecast,
     ForecastRoute,
     PlanSource,
@@ -167,6 +170,18 @@ def _target(options: ForecastBatchOptions) -> pb.DemandTarget.ValueType:
     return named(target, DemandTarget, pb.DemandTarget, "target")
 
 
+def frequency_of(number: pb.DemandFrequency.ValueType) -> DemandFrequency:
+    """Read the length of a period; a server that sends none counts days.
+
+    Args:
+        number: As it came.
+
+    Returns:
+        The length.
+    """
+    return name_of(number or pb.DEMAND_FREQUENCY_DAY, DemandFrequency, pb.DemandFrequency)
+
+
 def _observation(day: DemandObservation) -> pb.DemandObservation:
     """Write one past day."""
     return pb.DemandObservation(
@@ -209,6 +224,11 @@ def _forecast(answer: pb.ForecastDemandResponse) -> Forecast:
         plan_sources=tuple(
             name_of(source, PlanSource, pb.PlanSource) for source in answer.plan_sources
         ),
+        tier=name_of(answer.tier, DemandTier, pb.DemandTier),
+        pattern=name_of(answer.pattern, DemandPattern, pb.DemandPattern),
+        route_reason=answer.route_reason,
+        frequency=frequency_of(answer.frequency),
+        model_mean=tuple(answer.model_mean),
     )
 
 
@@ -219,6 +239,13 @@ def _forecast_batch(
     valued, days, levels = answer.row_count, answer.horizon_days, len(answer.quantile_levels)
     expect_length("origin_dates", len(answer.origin_dates), valued)
     expect_length("routes", len(answer.routes), valued)
+    # A server older than these fields sends none of them.
+    tiers = answer.tiers or [pb.DEMAND_TIER_UNSPECIFIED] * valued
+    patterns = answer.patterns or [pb.DEMAND_PATTERN_UNSPECIFIED] * valued
+    places = answer.route_reason_indices
+    reasons = tuple(answer.route_reasons[place] for place in places) or ("",) * valued
+    for name, one in (("tiers", tiers), ("patterns", patterns), ("route_reason_indices", reasons)):
+        expect_length(name, len(one), valued)
     expect_length("mean", len(answer.mean), valued * days)
     expect_length("quantiles", len(answer.quantiles), valued * days * levels)
     return ForecastBatch(
@@ -231,17 +258,25 @@ def _forecast_batch(
         quantile_levels=tuple(answer.quantile_levels),
         origin_dates=tuple(date_of(text) for text in answer.origin_dates),
         routes=tuple(name_of(route, ForecastRoute, pb.ForecastRoute) for route in answer.routes),
+        tiers=tuple(name_of(tier, DemandTier, pb.DemandTier) for tier in tiers),
+        patterns=tuple(name_of(one, DemandPattern, pb.DemandPattern) for one in patterns),
+        frequency=frequency_of(answer.frequency),
+        route_reasons=reasons,
         mean=array("d", answer.mean),
         quantiles=array("d", answer.quantiles),
+        model_mean=array("d", answer.model_mean),
     )
 
 
 def _join(parts: Sequence[ForecastBatch]) -> ForecastBatch:
     """Join the answers of the calls a batch was split into."""
     first = parts[0]
-    mean, quantiles = array("d"), array("d")
+    mean, quantiles, model_mean = array("d"), array("d"), array("d")
+    overridden = any(part.model_mean for part in parts)
     for part in parts:
         mean.extend(part.mean)
+        if overridden:
+            model_mean.extend(part.model_mean or part.mean)
         quantiles.extend(part.quantiles)
     return ForecastBatch(
         provenances=tuple(origin for part in parts for origin in part.provenances),
@@ -252,7 +287,12 @@ def _join(parts: Sequence[ForecastBatch]) -> ForecastBatch:
         target=first.target,
         quantile_levels=first.quantile_levels,
         origin_dates=tuple(origin for part in parts for origin in part.origin_dates),
+        frequency=first.frequency,
         routes=tuple(route for part in parts for route in part.routes),
+        tiers=tuple(tier for part in parts for tier in part.tiers),
+        patterns=tuple(one for part in parts for one in part.patterns),
+        route_reasons=tuple(reason for part in parts for reason in part.route_reasons),
         mean=mean,
         quantiles=quantiles,
+        model_mean=model_mean,
     )

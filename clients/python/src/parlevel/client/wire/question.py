@@ -180,3 +180,15 @@ def _parse(
 def _prefix(wire: WireEnum[NumberT]) -> str:
     """Return what the contract puts before every name of an enum."""
     return wire.Name(wire.values()[0]).removesuffix("UNSPECIFIED")
+
+
+def as_it_is(answer: MessageT) -> MessageT:
+    """Read an answer as the message it is.
+
+    Args:
+        answer: As it came.
+
+    Returns:
+        The same.
+    """
+    return answer

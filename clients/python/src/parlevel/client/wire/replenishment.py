@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, SupportsFloat
 
 from parlevel.client.errors import invalid
 from parlevel.client.frames import asked_rows
-from parlevel.client.options import ReorderBatchOptions, ReorderOptions, check_options
+from parlevel.client.options import (
+    CallOptions,
+    ReorderBatchOptions,
+    ReorderOptions,
+    check_options,
+)
 from parlevel.client.values.demand import RowStatus
 from parlevel.client.values.replenishment import (
     ReorderBatch,
@@ -18,7 +23,9 @@ from parlevel.client.values.replenishment import (
     ReorderRecommendation,
     ReorderRow,
 )
+from parlevel.client.values.supply import DecisionChange, SupplyChoice, SupplyKind, TargetKind
 from parlevel.client.wire.demand import plan_days, row_statuses
+from parlevel.client.wire.policy import COMPUTE_POLICY
 from parlevel.client.wire.provenance import provenance
 from parlevel.client.wire.question import (
     Question,
@@ -30,15 +37,20 @@ from parlevel.client.wire.question import (
     question,
 )
 from parlevel.v1 import replenishment_pb2 as pb
+from parlevel.v1 import supply_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from parlevel.client.frames import AskedRows, Series
     from parlevel.client.limits import Limits
+    from parlevel.client.wire.question import MessageT
 
 RECOMMEND_REORDER = "/parlevel.v1.ReplenishmentService/RecommendReorder"
 BATCH_RECOMMEND_REORDER = "/parlevel.v1.ReplenishmentService/BatchRecommendReorder"
+SCORE_STOCKOUT_RISK = "/parlevel.v1.ReplenishmentService/ScoreStockoutRisk"
+ALLOCATE_ECHELONS = "/parlevel.v1.ReplenishmentService/AllocateEchelons"
+ASSESS_LANE = "/parlevel.v1.ReplenishmentService/AssessLane"
 
 # Inputs that may differ by row: option and frame column -> field of the request.
 _PER_ROW = {
@@ -83,6 +95,21 @@ def recommend_reorder(
         pack_size=options.get("pack_size"),
         method=_method(options),
         plan=plan_days(options.get("plan", ())),
+        lead_time=options.get("lead_time"),
+        target_kind=_target_kind(options),
+        fill_rate=options.get("fill_rate"),
+        underage_cost=options.get("underage_cost"),
+        overage_cost=options.get("overage_cost"),
+        receipts=options.get("receipts", ()),
+        lots=options.get("lots", ()),
+        capacity_units=options.get("capacity_units"),
+        shelf_life_days=options.get("shelf_life_days"),
+        suppliers=options.get("suppliers", ()),
+        transfers=options.get("transfers", ()),
+        expedite=options.get("expedite"),
+        budget=options.get("budget"),
+        unit_price=options.get("unit_price"),
+        currency_code=options.get("currency_code", ""),
     )
     return question(RECOMMEND_REORDER, request, pb.RecommendReorderResponse, _reorder, options)
 
@@ -124,6 +151,82 @@ def recommend_reorder_batch(
             )
         )
     return SplitQuestion(tuple(parts), _join)
+
+
+def compute_policy(
+    request: pb.ComputePolicyRequest, options: CallOptions
+) -> Question[pb.ComputePolicyResponse]:
+    """Ask for a formula.
+
+    Args:
+        request: The formula and its inputs.
+        options: Timeout and request id.
+
+    Returns:
+        The question.
+    """
+    check_options(options, CallOptions)
+    return question(COMPUTE_POLICY, request, pb.ComputePolicyResponse, _as_it_is, options)
+
+
+def score_stockout_risk(
+    request: pb.ScoreStockoutRiskRequest, options: CallOptions
+) -> Question[pb.ScoreStockoutRiskResponse]:
+    """Ask for the risk of running out.
+
+    Args:
+        request: The series.
+        options: Timeout and request id.
+
+    Returns:
+        The question.
+    """
+    check_options(options, CallOptions)
+    return question(SCORE_STOCKOUT_RISK, request, pb.ScoreStockoutRiskResponse, _as_it_is, options)
+
+
+def allocate_echelons(
+    request: pb.AllocateEchelonsRequest, options: CallOptions
+) -> Question[pb.AllocateEchelonsResponse]:
+    """Ask where a network should hold safety stock.
+
+    Args:
+        request: The network.
+        options: Timeout and request id.
+
+    Returns:
+        The question.
+    """
+    check_options(options, CallOptions)
+    return question(ALLOCATE_ECHELONS, request, pb.AllocateEchelonsResponse, _as_it_is, options)
+
+
+def assess_lane(
+    request: pb.AssessLaneRequest, options: CallOptions
+) -> Question[pb.AssessLaneResponse]:
+    """Ask how a lane stands.
+
+    Args:
+        request: The lane.
+        options: Timeout and request id.
+
+    Returns:
+        The question.
+    """
+    check_options(options, CallOptions)
+    return question(ASSESS_LANE, request, pb.AssessLaneResponse, _as_it_is, options)
+
+
+def _as_it_is(answer: MessageT) -> MessageT:
+    """Read an answer as the message it is."""
+    return answer
+
+
+def _target_kind(options: ReorderOptions) -> supply_pb2.TargetKind.ValueType:
+    """Write what is promised; unspecified is the contract's default."""
+    if "target_kind" not in options:
+        return supply_pb2.TARGET_KIND_UNSPECIFIED
+    return named(options["target_kind"], TargetKind, supply_pb2.TargetKind, "target_kind")
 
 
 def _method(options: ReorderOptions | ReorderBatchOptions) -> pb.ReorderMethod.ValueType:
@@ -180,6 +283,45 @@ def _reorder(answer: pb.RecommendReorderResponse) -> ReorderRecommendation:
         ),
         table_inputs=tuple(answer.table_inputs),
         reason=answer.reason,
+        expected_fill_rate=answer.expected_fill_rate,
+        stockout_probability_after_order=answer.stockout_probability_after_order,
+        expected_shortage=answer.expected_shortage,
+        expected_holding=answer.expected_holding,
+        expected_waste=answer.expected_waste,
+        order_date=date_of(answer.order_date) if answer.order_date else None,
+        target_kind=name_of(
+            answer.target_kind or supply_pb2.TARGET_KIND_CYCLE_SERVICE,
+            TargetKind,
+            supply_pb2.TargetKind,
+        ),
+        supplier_id=answer.supplier_id,
+        choices=tuple(_choice(one) for one in answer.choices),
+        cheapest_change=_change(answer.cheapest_change)
+        if answer.HasField("cheapest_change")
+        else None,
+    )
+
+
+def _choice(choice: supply_pb2.SupplyChoice) -> SupplyChoice:
+    """Read one option as it was weighed."""
+    return SupplyChoice(
+        kind=name_of(choice.kind, SupplyKind, supply_pb2.SupplyKind),
+        source=choice.source,
+        quantity=choice.quantity,
+        days=choice.days,
+        shortage_avoided=choice.shortage_avoided,
+        money=choice.money,
+        chosen=choice.chosen,
+    )
+
+
+def _change(change: supply_pb2.DecisionChange) -> DecisionChange:
+    """Read the change that would turn a decision."""
+    return DecisionChange(
+        field=change.field,
+        value=change.value,
+        turning_value=change.turning_value,
+        sentence=change.sentence,
     )
 
 
@@ -216,6 +358,9 @@ def _figures(answer: pb.BatchRecommendReorderResponse) -> list[ReorderFigures]:
         answer.safety_stocks,
         answer.expected_demand,
         answer.stockout_probabilities,
+        answer.expected_fill_rates,
+        answer.expected_shortages,
+        answer.expected_holdings,
     )
     for values in (*columns, answer.cover_days):
         expect_length("an array of figures", len(values), answer.row_count)
@@ -227,11 +372,23 @@ def _figures(answer: pb.BatchRecommendReorderResponse) -> list[ReorderFigures]:
             safety_stock=safety,
             expected_demand=expected,
             stockout_probability=probability,
+            expected_fill_rate=fill,
+            expected_shortage=shortage,
+            expected_holding=holding,
             cover_days=cover,
         )
-        for quantity, level, point, safety, expected, probability, cover in zip(
-            *columns, answer.cover_days, strict=True
-        )
+        for (
+            quantity,
+            level,
+            point,
+            safety,
+            expected,
+            probability,
+            fill,
+            shortage,
+            holding,
+            cover,
+        ) in zip(*columns, answer.cover_days, strict=True)
     ]
 
 

@@ -1,0 +1,1 @@
+"""The questions of each noun, as attributes of both clients."""

@@ -1,0 +1,135 @@
+"""What a nightly forecast costs from a thousand series to half a million.
+
+    python -m loadtests.nightly --sizes 1000,10000,50000 --folder /tmp/nightly
+
+Each size is a world of as many series at 50 locations over 120 days, forecast 30 days ahead at nine
+quantiles into parquet by location, by the command a planner runs. Seconds are those of the clock,
+CPU seconds and peak memory those of that command alone. One model, trained on the first size,
+answers all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from training.world import Profile, generate
+
+if TYPE_CHECKING:
+    import resource
+    from collections.abc import Sequence
+
+LOCATIONS, DAYS, HORIZON = 50, 120, 30
+SKUS_PER_PART = 250
+SEED = 42
+MIB = 1024.0  # in KiB, the unit of `ru_maxrss`
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What one forecast of all series cost.
+
+    Attributes:
+        series: Series forecast.
+        seconds: Seconds by the clock.
+        cpu_seconds: Seconds of a core.
+        peak_mib: Most memory held at once, in MiB.
+    """
+
+    series: int
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+    @property
+    def cpu_ms_a_series(self) -> float:
+        """Milliseconds of a core a series."""
+        return 1_000.0 * self.cpu_seconds / self.series
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure each size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="1000,10000,50000", help="series, comma between")
+    parser.add_argument("--folder", type=Path, required=True, help="worlds, home and outputs")
+    chosen = parser.parse_args(arguments)
+    sizes = [int(size) for size in chosen.sizes.split(",")]
+    home = chosen.folder / "home"
+    nights: list[Night] = []
+    for size in sizes:
+        tables = _world(chosen.folder, size)
+        if not nights:
+            _parlevel(home, "train", "forecast", "--data", str(tables), "--horizon", str(HORIZON))
+        nights.append(_night(home, tables, size))
+    Console().print(table(nights))
+
+
+def table(nights: Sequence[Night]) -> Table:
+    """Return the nights as a table for the terminal, each beside the first."""
+    found = Table(title=f"{HORIZON} days, nine quantiles, parquet by location")
+    for title in ("series", "seconds", "CPU seconds", "CPU ms a series", "to the first", "MiB"):
+        found.add_column(title, justify="right")
+    for night in nights:
+        found.add_row(
+            f"{night.series:,}",
+            f"{night.seconds:.1f}",
+            f"{night.cpu_seconds:.1f}",
+            f"{night.cpu_ms_a_series:.3f}",
+            f"{night.cpu_ms_a_series / nights[0].cpu_ms_a_series:.2f}x",
+            f"{night.peak_mib:,.0f}",
+        )
+    return found
+
+
+def _world(folder: Path, series: int) -> Path:
+    """Generate a world of so many series unless it stands there; return its tables."""
+    skus = max(1, round(series / LOCATIONS))
+    profile = Profile(
+        name=f"night-{series}",
+        skus=skus,
+        locations=LOCATIONS,
+        days=DAYS,
+        plan_days=HORIZON,
+        skus_per_part=SKUS_PER_PART,
+        partitioned=True,
+    )
+    return generate(profile, SEED, folder / f"world-{series}" / "tables").out
+
+
+def _night(home: Path, tables: Path, series: int) -> Night:
+    out = tables.parent / f"forecast-{time.time_ns()}"  # a new one, so that nothing is kept
+    asked = ("--data", str(tables), "--horizon", str(HORIZON), "--out", str(out), "--by-location")
+    started = time.monotonic()
+    usage = _parlevel(home, "forecast", *asked)
+    seconds = time.monotonic() - started
+    return Night(series, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB)
+
+
+def _parlevel(home: Path, *arguments: str) -> resource.struct_rusage:
+    """Run a command to its end and return what it used.
+
+    Raises:
+        subprocess.CalledProcessError: If it fails.
+    """
+    command = [sys.executable, "-c", "from training.cli import main; main()", *arguments]
+    started = subprocess.Popen(  # noqa: S603 - the project's own command
+        command, env={**os.environ, "PARLEVEL_HOME": str(home)}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(started.pid, 0)
+    started.returncode = os.waitstatus_to_exitcode(status)
+    if started.returncode:
+        raise subprocess.CalledProcessError(started.returncode, command)
+    return usage
+
+
+if __name__ == "__main__":
+    main()

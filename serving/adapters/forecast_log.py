@@ -1,0 +1,228 @@
+"""The forecast log: every forecast served, as parquet by business day, in bounded space.
+
+A request leaves its answer behind and goes on; a thread writes what was left in one file every
+FLUSH_SECONDS. A series is logged once a day for each origin, model version and target, and again
+where a longer horizon is asked: what is asked again has the same answer. A plan or history of the
+request's own is a question of what if, and is not logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from serving.domain.demand import QUANTILE_LEVELS, Forecast
+from serving.domain.series import RowStatus
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from serving.domain.demand import ForecastBatch
+    from serving.errors import ParlevelError
+    from serving.ports import Clock
+
+    Floats = NDArray[np.float64]
+
+FLUSH_SECONDS = 2.0
+MAX_WAITING = 20_000  # forecasts between two flushes, about 30 MiB; beyond it the oldest go
+MAX_BATCHES = 8
+MAX_KEYS = 2_000_000  # series remembered as logged today
+MIB = 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class Served(NamedTuple):
+    """One forecast on its way to the log."""
+
+    sku: str
+    location: str
+    origin: dt.date
+    target: str
+    route: str
+    version: str
+    levels: tuple[float, ...]
+    mean: Floats
+    quantiles: Floats
+
+
+class ForecastLog:
+    """Writes the forecasts that were served below a folder."""
+
+    def __init__(self, folder: Path, clock: Clock, limit_mib: int) -> None:
+        """Name the folder, the business clock and the space the log may take; 0 keeps none."""
+        self._folder = folder
+        self._clock = clock
+        self._limit = limit_mib * MIB
+        self._waiting: deque[Forecast] = deque(maxlen=MAX_WAITING)
+        self._batches: deque[ForecastBatch] = deque(maxlen=MAX_BATCHES)
+        self._day: dt.date | None = None
+        self._logged: dict[int, int] = {}
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="forecast-log", daemon=True)
+
+    def start(self) -> None:
+        """Start writing."""
+        if self._limit:
+            self._thread.start()
+
+    def note(self, answers: Sequence[Forecast | ParlevelError]) -> None:
+        """Leave the forecasts among answers behind."""
+        if self._limit:
+            self._waiting.extend(one for one in answers if isinstance(one, Forecast))
+
+    def note_batch(self, batch: ForecastBatch) -> None:
+        """Leave the forecasts of a batch behind."""
+        if self._limit:
+            self._batches.append(batch)
+
+    def close(self) -> None:
+        """Write what is left and stop."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(FLUSH_SECONDS):
+            self._try_to_flush()
+        self._try_to_flush()
+
+    def _try_to_flush(self) -> None:
+        try:
+            self._flush()
+        except Exception:  # noqa: BLE001 - a defect of the log costs what waited, never the log to come
+            _log.exception("the forecast log failed")
+
+    def _flush(self) -> None:
+        served = [_single(self._waiting.popleft()) for _ in range(len(self._waiting))]
+        for _ in range(len(self._batches)):
+            served += _rows(self._batches.popleft())
+        new = self._first_of_day([one for one in served if one is not None])
+        if not new:
+            return
+        try:
+            self._write(new)
+            self._make_room()
+        except OSError as error:  # a full disk costs the log, never answers
+            _log.warning("the forecast log cannot be written: %s", error)
+
+    def _first_of_day(self, served: Sequence[Served]) -> list[Served]:
+        """Return the forecasts that reach further than what was logged this business day."""
+        day = self._clock.now().date()
+        if day != self._day or len(self._logged) > MAX_KEYS:
+            self._day, self._logged = day, {}
+        new = []
+        for one in served:
+            key = hash((one.sku, one.location, one.origin, one.version, one.target))
+            if self._logged.get(key, 0) < one.mean.size:
+                self._logged[key] = one.mean.size
+                new.append(one)
+        return new
+
+    def _write(self, served: Sequence[Served]) -> None:
+        import pyarrow.parquet as pq
+
+        day = self._clock.now().date().isoformat()
+        folder = self._folder / f"day={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"part-{os.getpid()}-{time.time_ns()}.parquet"
+        new = folder / f".{name}"
+        pq.write_table(_table(served), new, compression="zstd")
+        new.replace(folder / name)
+
+    def _make_room(self) -> None:
+        """Drop whole days, the oldest first, until the log fits."""
+        days = sorted(self._folder.glob("day=*"))
+        sizes = [sum(file.stat().st_size for file in day.iterdir()) for day in days]
+        for day, size in zip(days[:-1], sizes[:-1], strict=True):
+            if sum(sizes) <= self._limit:
+                return
+            shutil.rmtree(day)
+            sizes.remove(size)
+
+
+def _single(forecast: Forecast) -> Served | None:
+    query = forecast.query
+    if query.plan or query.history is not None or query.product is not None:
+        return None
+    return Served(
+        query.sku,
+        query.location,
+        forecast.origin,
+        query.target.name.lower(),
+        forecast.route.name.lower(),
+        forecast.provenance.model_version,
+        query.levels,
+        forecast.mean,
+        forecast.quantiles,
+    )
+
+
+def _rows(batch: ForecastBatch) -> list[Served | None]:
+    query = batch.query
+    valued = [row for row, status in enumerate(batch.statuses) if status is RowStatus.OK]
+    return [
+        Served(
+            query.skus[row],
+            query.locations[row],
+            batch.origins[place],
+            query.target.name.lower(),
+            batch.routes[place].name.lower(),
+            batch.provenance.model_version,
+            query.levels,
+            batch.mean[place],
+            batch.quantiles[place],
+        )
+        for place, row in enumerate(valued)
+    ]
+
+
+def column_of(level: float) -> str:
+    """Return the column of the log that holds a quantile."""
+    return f"q{level:.2f}"
+
+
+def _table(served: Sequence[Served]) -> pa.Table:
+    """Return forecasts as rows, one a series and day ahead; a level not asked for is null."""
+    import pyarrow as pa
+
+    lengths = np.array([one.mean.size for one in served])
+    row = np.repeat(np.arange(len(served)), lengths)
+    ahead = np.concatenate([np.arange(1, length + 1) for length in lengths])
+    origins = np.array([one.origin for one in served], dtype="datetime64[D]")
+
+    def text(values: list[str]) -> pa.Array:
+        return pa.array(values).dictionary_encode().take(pa.array(row))
+
+    columns: dict[str, pa.Array | NDArray[np.generic]] = {
+        "sku": text([one.sku for one in served]),
+        "location": text([one.location for one in served]),
+        "target": text([one.target for one in served]),
+        "route": text([one.route for one in served]),
+        "model_version": text([one.version for one in served]),
+        "origin_date": origins[row],
+        "date": origins[row] + ahead,
+        "horizon": ahead.astype(np.int16),
+        "mean": np.concatenate([one.mean for one in served]).astype(np.float32),
+    }
+    for level in QUANTILE_LEVELS:
+        parts = [
+            one.quantiles[:, one.levels.index(level)]
+            if level in one.levels
+            else np.full(one.mean.size, np.nan)
+            for one in served
+        ]
+        values = np.concatenate(parts).astype(np.float32)
+        columns[column_of(level)] = pa.array(values, from_pandas=True)
+    return pa.table(columns)

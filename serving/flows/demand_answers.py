@@ -1,0 +1,216 @@
+"""Answers about demand from the evidence they rest on, with what should be known of each."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serving.domain.demand import (
+    Cover,
+    DemandTarget,
+    Forecast,
+    ForecastRoute,
+    PlanSource,
+    distribution_std,
+    interpolate_levels,
+)
+from serving.domain.features import KNOWN_DAYS
+from serving.domain.history import STATE, TAIL
+from serving.domain.overrides import lay_over, told
+from serving.domain.periods import Frequency, first_days
+from serving.domain.series import Provenance
+from serving.flows.evidence import EPOCH, Evidence, civil, stack
+from serving.flows.prediction import answered_by, predict_covers, predict_daily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from serving.domain.demand import CoverQuery, ForecastQuery
+    from serving.domain.features import SeriesRecords
+    from serving.domain.series import PlanDay
+    from serving.ports import DemandModel
+
+    Floats = NDArray[np.float64]
+
+_FEW_DAYS = 14  # days below which a series' own history says little
+
+
+def forecasts_of(
+    model: DemandModel, asked: list[ForecastQuery], found: list[Evidence], now: int
+) -> list[Forecast]:
+    """Answer questions of one origin, horizon and target."""
+    horizon, target = asked[0].horizon, asked[0].target
+    records = stack(found, model.description.frequency)
+    trained = model.description.quantile_levels
+    own, values = predict_daily(model, records, horizon, target)
+    mean, quantiles = overridden(found, records, own, values)
+    days = first_days(records.origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
+    unplanned, unpriced = _unplanned(records, horizon), _unpriced(records)
+    origin, answered = civil(found[0].origin), answered_by(model, records)
+    answers = []
+    for row, (query, one) in enumerate(zip(asked, found, strict=True)):
+        sources = _plan_sources(unplanned[row].tobytes(), one.origin, query.plan)
+        warnings = _warnings(
+            one.route, sources, model.description.frequency, unpriced=unpriced[row]
+        )
+        warnings = (*warnings, *_thin(one, mean[row], model.description.frequency))
+        hand = told(days, one.overrides)
+        if hand:
+            warnings = (*warnings, hand)
+        answers.append(
+            Forecast(
+                query=query,
+                origin=origin,
+                route=one.route,
+                mean=mean[row],
+                quantiles=interpolate_levels(trained, quantiles[row], query.levels),
+                plan_sources=sources,
+                provenance=provenance_of(model, max(0, now - one.oldest), warnings),
+                answered=answered[row],
+                frequency=model.description.frequency,
+                model_mean=own[row] if hand else None,
+            )
+        )
+    return answers
+
+
+def overridden(
+    found: Sequence[Evidence], records: SeriesRecords, mean: Floats, quantiles: Floats
+) -> tuple[Floats, Floats]:
+    """Lay the overrides of each series over its forecast; without any, the very same arrays."""
+    hands = [(row, one.overrides) for row, one in enumerate(found) if one.overrides]
+    if not hands:
+        return mean, quantiles
+    days = first_days(records.origin + np.arange(1, mean.shape[1] + 1)).astype(np.int64).tolist()
+    mean, quantiles = mean.copy(), quantiles.copy()
+    for row, overrides in hands:
+        mean[row], quantiles[row] = lay_over(mean[row], quantiles[row], days, overrides)
+    return mean, quantiles
+
+
+def covers_of(
+    model: DemandModel, asked: list[CoverQuery], found: list[Evidence], now: int
+) -> list[Cover]:
+    """Answer questions about covers of one origin."""
+    most = max(len(query.others) for query in asked)
+    days = np.array(
+        [
+            (query.cover_days, *query.others, *(query.cover_days,) * (most - len(query.others)))
+            for query in asked
+        ]
+    )
+    records = stack(found, model.description.frequency)
+    levels = model.description.cover_quantile_levels
+    all_means, sums = predict_covers(model, records, days, DemandTarget.DEMAND)
+    covers, mean, quantiles = days[:, 0], all_means[:, 0], sums[:, 0]
+    means, daily_means = mean.tolist(), (mean / covers).tolist()
+    daily_stds = (distribution_std(levels, quantiles, mean) / np.sqrt(covers)).tolist()
+    unplanned, unpriced = _unplanned(records, int(covers.max())), _unpriced(records)
+    origin = civil(found[0].origin)
+    answers = []
+    for row, (query, one) in enumerate(zip(asked, found, strict=True)):
+        blank = unplanned[row, : query.cover_days].tobytes()
+        sources = _plan_sources(blank, one.origin, query.plan)
+        warnings = _warnings(
+            one.route, sources, model.description.frequency, unpriced=unpriced[row]
+        )
+        answers.append(
+            Cover(
+                origin=origin,
+                route=one.route,
+                levels=levels,
+                quantiles=quantiles[row],
+                mean=means[row],
+                daily_mean=daily_means[row],
+                daily_std=daily_stds[row],
+                provenance=provenance_of(model, max(0, now - one.oldest), warnings),
+                others=sums[row, 1 : 1 + len(query.others)],
+                other_means=all_means[row, 1 : 1 + len(query.others)],
+            )
+        )
+    return answers
+
+
+def _unplanned(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
+    """Return on which days nothing is planned, shape (n, horizon)."""
+    planned = records.future.reshape(len(records.future), -1, KNOWN_DAYS)[:, :, :horizon]
+    unplanned: NDArray[np.bool_] = np.logical_and.reduce(np.isnan(planned), axis=1)
+    return unplanned
+
+
+def _unpriced(records: SeriesRecords) -> list[bool]:
+    """Return which of n series have no price known."""
+    unpriced: list[bool] = np.isnan(records.state[:, STATE["price_level"].start]).tolist()
+    return unpriced
+
+
+def _plan_sources(unplanned: bytes, origin: int, plan: Sequence[PlanDay]) -> tuple[PlanSource, ...]:
+    """Return where each day's plan came from; a day of the request's plan comes from there."""
+    sources = _stored_sources(unplanned)
+    if not plan:
+        return sources
+    laid = list(sources)
+    for day in plan:
+        laid[(day.date - EPOCH).days - origin - 1] = PlanSource.REQUEST
+    return tuple(laid)
+
+
+@functools.lru_cache(maxsize=256)
+def _stored_sources(unplanned: bytes) -> tuple[PlanSource, ...]:
+    return tuple(PlanSource.LAST_REGIME if day else PlanSource.STORED for day in unplanned)
+
+
+def _warnings(
+    route: ForecastRoute,
+    sources: tuple[PlanSource, ...],
+    frequency: Frequency,
+    *,
+    unpriced: bool,
+) -> tuple[str, ...]:
+    warnings = []
+    unplanned = sources.count(PlanSource.LAST_REGIME)
+    if unplanned:
+        warnings.append(
+            f"nothing is planned for {unplanned} of {len(sources)} {frequency.name.lower()}s: "
+            "the last known price, discount and promotion go on"
+        )
+    if route is ForecastRoute.COLD_START:
+        warnings.append("the series has no history: the mean series of its category stands in")
+    if unpriced:
+        warnings.append("no price is known: the forecast does not depend on it")
+    return tuple(warnings)
+
+
+def _thin(one: Evidence, mean: Floats, frequency: Frequency) -> Iterator[str]:
+    """Yield what should be known of evidence that carries little, or of a forecast beyond it."""
+    observed, sold, most = (
+        float(one.state[STATE[name].start]) for name in ("observed_days", "interval", f"max_{TAIL}")
+    )
+    unit = frequency.name.lower()
+    if one.lone:
+        yield "its category has never sold: the mean of all products stands in"
+    if 0 < observed < _FEW_DAYS:
+        days = f"1 {unit}" if observed == 1 else f"{observed:.0f} {unit}s"
+        yield f"its history is short: {days}"
+    if observed > 0 and math.isnan(sold):
+        yield f"no demand has been seen in {observed:.0f} {unit}s"
+    if observed > 0 and most > 0 and float(mean.max()) > most:
+        yield f"more is expected than the most of the last {TAIL} {unit}s, which is {most:g}"
+
+
+def provenance_of(model: DemandModel, age: int | None, warnings: tuple[str, ...]) -> Provenance:
+    """Return where an answer of a model came from."""
+    answered = model.description
+    return Provenance(
+        model_name=answered.name,
+        model_version=answered.version,
+        model_digest=answered.digest,
+        feature_set_hash=answered.feature_set_hash,
+        features_age_seconds=age,
+        warnings=warnings,
+    )

@@ -1,0 +1,133 @@
+"""The path of a should-cost question: bill first, quotes where there is none, gap last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from serving.domain.cost import (
+    BatchShouldCostQuery,
+    CostRowStatus,
+    Quote,
+    ShouldCost,
+    ShouldCostMethod,
+    ShouldCostQuery,
+)
+from serving.errors import InvalidField, MissingInput, MissingRate, NoModel, UnknownSeries
+from serving.flows.cost import tail_probability
+from tests.fakes.cost import cost_flow
+
+
+def test_a_part_with_a_bill_is_answered_from_it() -> None:
+    answer = cost_flow().estimate(ShouldCostQuery("bracket"))
+
+    assert answer.method is ShouldCostMethod.BILL
+    assert answer.provenance.formula_version == "should-cost/1"
+    assert answer.provenance.model_name == ""
+    assert answer.should_cost == pytest.approx(sum(one.cost for one in answer.elements))
+    assert answer.as_of_date == "2026-06-30"
+    assert answer.should_cost_p10 < answer.should_cost_p50 < answer.should_cost_p90
+
+
+def test_a_part_without_a_bill_is_answered_from_quotes_and_says_so() -> None:
+    answer = cost_flow().estimate(ShouldCostQuery("tube", quote=Quote(quantity=10.0)))
+
+    assert answer.method is ShouldCostMethod.QUOTES
+    assert answer.provenance.model_version == "3"
+    assert "no bill of materials" in answer.provenance.warnings[0]
+    assert answer.elements == ()
+
+
+def test_a_bill_nobody_priced_is_answered_from_quotes_and_names_what_it_lacks() -> None:
+    answer = cost_flow().estimate(ShouldCostQuery("unpriced"))
+    assert "component 'mystery'" in answer.provenance.warnings[0]
+    with pytest.raises(MissingInput, match="component 'mystery'"):
+        cost_flow().estimate(ShouldCostQuery("unpriced", ShouldCostMethod.BILL))
+
+
+def test_without_a_model_a_part_without_a_bill_has_no_estimate() -> None:
+    with pytest.raises(NoModel, match="parlevel train cost"):
+        cost_flow(model=False).estimate(ShouldCostQuery("tube"))
+
+
+def test_without_a_model_a_gap_is_answered_without_its_calibrated_flag() -> None:
+    query = ShouldCostQuery("bracket", quote=Quote(1_000.0))
+    answer = cost_flow(model=False).estimate(query)
+
+    assert answer.gap is not None
+    assert (answer.gap.gap_flag, answer.gap.p_value, answer.gap.flag) == (True, None, None)
+    assert "no cost model serves" in answer.provenance.warnings[-1]
+
+
+def test_a_dearer_quote_has_a_smaller_p_value_and_is_flagged_at_a_larger_rate_first() -> None:
+    def gap(price: float, rate: float) -> tuple[float | None, bool | None]:
+        query = ShouldCostQuery("tube", quote=Quote(price), false_alarm_rate=rate)
+        found = cost_flow().estimate(query).gap
+        assert found is not None
+        return found.p_value, found.flag
+
+    expected = cost_flow().estimate(ShouldCostQuery("tube")).should_cost
+    near, far = gap(expected * 1.1, 0.1), gap(expected * 1.3, 0.1)
+    assert near[0] is not None
+    assert far[0] is not None
+    assert far[0] < 0.1 < near[0]
+    assert (near[1], far[1], gap(expected * 1.3, 0.02)[1]) == (False, True, False)
+
+
+def test_the_batch_says_what_the_single_question_says_and_fails_row_by_row() -> None:
+    skus = ("bracket", "nobody", "tube", "gilded")
+    prices = np.array([9.0, 1.0, 40.0, 1.0])
+    batch = cost_flow().estimate_batch(BatchShouldCostQuery(skus, unit_prices=prices))
+
+    assert batch.row_statuses == (
+        CostRowStatus.OK,
+        CostRowStatus.UNKNOWN_PART,
+        CostRowStatus.OK,
+        CostRowStatus.MISSING_RATE,
+    )
+    singles = [
+        cost_flow().estimate(ShouldCostQuery(sku, quote=Quote(price)))
+        for sku, price in (("bracket", 9.0), ("tube", 40.0))
+    ]
+    assert batch.should_costs.tolist() == [one.should_cost for one in singles]
+    assert batch.gaps.tolist() == [one.gap.gap for one in singles if one.gap]
+    assert batch.p_values.tolist() == [one.gap.p_value for one in singles if one.gap]
+    assert batch.element_costs.tolist() == [[one.cost for one in singles[0].elements]]
+
+
+def test_a_batch_without_a_model_marks_the_rows_it_cannot_answer() -> None:
+    batch = cost_flow(model=False).estimate_batch(BatchShouldCostQuery(("tube", "bracket")))
+    assert batch.row_statuses == (CostRowStatus.NO_ESTIMATE, CostRowStatus.OK)
+    assert batch.row_count == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "failure"),
+    [
+        (ShouldCostQuery("nobody"), UnknownSeries),
+        (ShouldCostQuery("gilded"), MissingRate),
+        (ShouldCostQuery("loop"), InvalidField),
+        (ShouldCostQuery("tube", ShouldCostMethod.BILL), MissingInput),
+    ],
+)
+def test_what_cannot_be_answered_says_why(query: ShouldCostQuery, failure: type[Exception]) -> None:
+    with pytest.raises(failure):
+        cost_flow().estimate(query)
+
+
+def test_questions_asked_together_are_answered_as_if_alone() -> None:
+    queries = [
+        ShouldCostQuery("tube", quote=Quote(40.0, 3.0)),
+        ShouldCostQuery("bracket", quote=Quote(9.0, supplier_id="S2")),
+        ShouldCostQuery("tube", currency_code="EUR", quote=Quote(40.0)),
+    ]
+    together = cost_flow().estimate_many(queries)
+    alone = [cost_flow().estimate(query) for query in queries]
+    assert all(isinstance(answer, ShouldCost) for answer in together)
+    assert together == alone
+
+
+def test_a_tail_probability_stays_within_the_trained_levels() -> None:
+    quantiles, levels = np.array([1.0, 2.0, 4.0]), (0.1, 0.5, 0.9)
+    found = [tail_probability(price, quantiles, levels) for price in (0.0, 0.5, 2.0, 99.0)]
+    assert found == pytest.approx([0.9, 0.9, 0.5, 0.1])

@@ -1,0 +1,1 @@
+"""Series in classes: by value, variability, speed and pattern, and by likeness."""

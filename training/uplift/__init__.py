@@ -1,0 +1,1 @@
+"""Uplift: which action pays, for whom, learned from an experiment."""
