@@ -29,7 +29,7 @@ ONLINE = Path("features", "online")
 # Feast writes its registry in place, so a copy may hold half of it; all it holds follows from the
 # definitions, and the next `features materialize` makes it anew.
 LEFT_OUT = {Path("features", "registry.db"), Path("features", "registered"), REGISTRY}
-SAVED = ("tables", "features", "mlflow", "releases")
+SAVED = ("tables", "features", "mlflow", "releases", "monitoring")
 
 
 class NewerHome(ParlevelError):
@@ -105,7 +105,9 @@ def backup(home: Path, file: Path) -> int:
             with tarfile.open(partial, "w:gz", compresslevel=3) as archive:
                 archive.add(home / LAYOUT_FILE, LAYOUT_FILE)
                 for path in _saved(home):
-                    archive.add(path, path.relative_to(home), recursive=False)
+                    # A running service replaces its own windows and readings meanwhile.
+                    with contextlib.suppress(FileNotFoundError):
+                        archive.add(path, path.relative_to(home), recursive=False)
                 _save_registry(home, archive)
             partial.replace(file)
         finally:

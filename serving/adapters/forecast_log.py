@@ -79,8 +79,12 @@ class ForecastLog:
 
     def note(self, answers: Sequence[Forecast | ParlevelError]) -> None:
         """Leave the forecasts among answers behind."""
-        if self._limit:
-            self._waiting.extend(one for one in answers if isinstance(one, Forecast))
+        if not self._limit:
+            return
+        for one in answers:
+            # What was logged already is let go at once: what waits makes the collector work.
+            if isinstance(one, Forecast) and self._logged.get(_key(one), 0) < one.mean.size:
+                self._waiting.append(one)
 
     def note_batch(self, batch: ForecastBatch) -> None:
         """Leave the forecasts of a batch behind."""
@@ -105,6 +109,9 @@ class ForecastLog:
             _log.exception("the forecast log failed")
 
     def _flush(self) -> None:
+        day = self._clock.now().date()
+        if day != self._day or len(self._logged) > MAX_KEYS:
+            self._day, self._logged = day, {}
         served = [_single(self._waiting.popleft()) for _ in range(len(self._waiting))]
         for _ in range(len(self._batches)):
             served += _rows(self._batches.popleft())
@@ -119,9 +126,6 @@ class ForecastLog:
 
     def _first_of_day(self, served: Sequence[Served]) -> list[Served]:
         """Return the forecasts that reach further than what was logged this business day."""
-        day = self._clock.now().date()
-        if day != self._day or len(self._logged) > MAX_KEYS:
-            self._day, self._logged = day, {}
         new = []
         for one in served:
             key = hash((one.sku, one.location, one.origin, one.version, one.target))
@@ -150,6 +154,13 @@ class ForecastLog:
                 return
             shutil.rmtree(day)
             sizes.remove(size)
+
+
+def _key(forecast: Forecast) -> int:
+    """Return the key of a forecast of one series, as `_first_of_day` has it."""
+    query, version = forecast.query, forecast.provenance.model_version
+    target = query.target.name.lower()
+    return hash((query.sku, query.location, forecast.origin, version, target))
 
 
 def _single(forecast: Forecast) -> Served | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FOLD_SECONDS = 5.0
 SAVE_FOLDS = 12  # folds between two saves: a crash costs at most a minute of the sample
-MAX_WAITING = 2_000  # rows between two folds: 400 a second; beyond it the oldest go
+MAX_WAITING = 2_000  # rows between two folds: 400 a second; beyond it they are passed over
 LARGE = 997  # rows of a large batch of which one is taken
 _log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ class SampledTraffic:
 
     def note(self, model: ModelDescription, rows: Floats) -> None:
         """Leave a row of a request behind; of a large batch one in LARGE."""
+        if len(self._waiting) >= MAX_WAITING:
+            return
         first = int(random.random() * min(len(rows), LARGE))  # noqa: S311 - a sample, no secret
         for row in rows[first::LARGE]:
             self._waiting.append((model, row))

@@ -176,6 +176,7 @@ def test_a_longer_horizon_and_another_day_are_logged_again(tmp_path: Path) -> No
     log._flush()
     assert logged(tmp_path).height == 8
     clock.day += dt.timedelta(days=1)
+    log._flush()  # as the thread does every two seconds
     log.note([forecast("P1", 2)])
     log._flush()
     assert logged(tmp_path).height == 10
@@ -214,6 +215,7 @@ def test_the_log_gives_up_its_oldest_days_for_room(tmp_path: Path) -> None:
     log = ForecastLog(tmp_path, clock, 16)
     log._limit = 12_000  # bytes: about two days of these
     for _ in range(5):
+        log._flush()
         log.note([forecast("P1")])
         log._flush()
         clock.day += dt.timedelta(days=1)

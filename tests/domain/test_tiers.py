@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -27,6 +28,11 @@ from serving.domain.tiers import (
     similar,
     sparse,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 FIRST = np.datetime64("2024-01-01", "D")
 
@@ -127,14 +133,12 @@ def test_a_tier_gives_one_series_the_bits_it_has_in_a_crowd(seed: int, count: in
         **{name: getattr(crowd, name)[some] for name in ("state", "product", "location", "future")},
     )
     season = 1.0 + rng.random(YEAR_SLOTS)
-    for forecaster in (
-        lambda one: (
-            multiplicative(
-                one, 30, Multiplicative(LevelKind.PEERS, 0.5, season[:7], season)
-            ).expected
-        ),
+    by_peers = Multiplicative(LevelKind.PEERS, 0.5, season[:7], season)
+    forecasters: tuple[Callable[[SeriesRecords], NDArray[np.float64]], ...] = (
+        lambda one: multiplicative(one, 30, by_peers).expected,
         lambda one: sparse(one, 30, Sparse(SparseMethod.SBA, 0.1, 1.0)).expected,
         lambda one: similar(one, 30, Similar(7.0, 1.0, 2.0, np.ones(3))).expected,
         lambda one: seasonal_naive(one, 30),
-    ):
+    )
+    for forecaster in forecasters:
         assert np.array_equal(forecaster(crowd)[some], forecaster(alone))

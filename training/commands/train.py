@@ -65,8 +65,9 @@ def uplift(
         Path | None, typer.Option(help="File of unit_id and known effect; never learned from.")
     ] = None,
     *,
-    lower_is_better: Annotated[bool, typer.Option(help="The action is to lower the outcome.")]
-    = False,
+    lower_is_better: Annotated[
+        bool, typer.Option(help="The action is to lower the outcome.")
+    ] = False,
     acknowledge_sample_ratio: Annotated[
         bool, typer.Option(help="Go on where the treated share is not the one promised.")
     ] = False,

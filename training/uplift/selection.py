@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import clone
 
+from training.uplift.causal import check_overlap
 from training.uplift.evaluation import (
     CHANCE,
     INTERVAL,
@@ -84,10 +85,14 @@ def assess(
         assignment: How they came to be treated.
         seed: Seed of folds, learners and resamples.
         tell: Told the name of each step as it begins.
+
+    Raises:
+        InvalidField: If too many units have no counterpart in the other arm.
     """
     folds = folds_of(units.treated, seed)
     tell("expected outcomes")
     outcomes = held_out_outcomes(units, assignment, folds, seed)
+    check_overlap(units, outcomes.propensities)
     effects: dict[str, Floats] = {}
     for name in LEARNERS:
         tell(f"learner {name.replace('_', ' ')}")

@@ -19,6 +19,7 @@ from training.uplift.causal import (
 from training.uplift.coverage import covered, units_of
 from training.uplift.learners import Assignment, assignment_of
 from training.uplift.refutations import e_value, refute, sensitivity
+from training.uplift.selection import assess
 from training.world.actions import average_effect, draw_experiment
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def test_units_without_a_counterpart_are_named(chosen_by_buyers: Units) -> None:
     units = dataclasses.replace(chosen_by_buyers, treated=gap > np.quantile(gap, 0.8))
     with pytest.raises(InvalidField, match="no counterpart in the other arm, LINE-C"):
         robust_effect(units, BY_COVARIATES, 0)
+    with pytest.raises(InvalidField, match="no counterpart"):
+        assess(units, BY_COVARIATES, 0, lambda _: None)
 
 
 def test_a_true_effect_survives_and_a_false_one_does_not(chosen_by_buyers: Units) -> None:
