@@ -129,8 +129,10 @@ def test_a_pod_is_probed_on_both_doors_and_sees_no_service_variables() -> None:
     assert pod()["enableServiceLinks"] is False
 
 
-def test_a_pod_writes_nowhere_but_in_its_own_temporary_folder() -> None:
+def test_a_pod_writes_what_it_watched_and_in_its_own_temporary_folder_alone() -> None:
     (container,) = pod()["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     mounts = {one["mountPath"]: one.get("readOnly", False) for one in container["volumeMounts"]}
-    assert mounts == {environment()["PARLEVEL_HOME"]: True, "/tmp": False}  # noqa: S108 - a mount
+    home = environment()["PARLEVEL_HOME"]
+    watched = {f"{home}/logs": False, f"{home}/monitoring": False}
+    assert mounts == {home: True, **watched, "/tmp": False}  # noqa: S108 - a mount
