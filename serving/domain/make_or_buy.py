@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from serving.domain.inventory_policy import check_not_negative, check_positive
 from serving.domain.series import Provenance, check_key
+from serving.domain.weights import check_weights
 from serving.errors import InvalidField, TooLarge
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ CONFIDENCE = 0.9
 NOISE_SHARE = 0.05
 CRITERIA = ("cost", "quality", "lead_time", "strategic")
 SCORES = tuple(f"{name}_score" for name in CRITERIA)
-_WEIGHT_ERROR = 1e-6
 _REACH, _STEPS = 1e4, 400  # volumes looked at either way of the asked one, and how finely
 
 
@@ -53,11 +53,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         """Refuse weights that are no shares of 1."""
-        for name, value in zip(CRITERIA, self.all, strict=True):
-            if not 0 <= value <= 1:
-                raise InvalidField(f"weights.{name}", "must be from 0 to 1")
-        if abs(math.fsum(self.all) - 1.0) > _WEIGHT_ERROR:
-            raise InvalidField("weights", f"must sum to 1, got {math.fsum(self.all):g}")
+        check_weights(CRITERIA, self.all)
 
     @property
     def all(self) -> tuple[float, float, float, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.series import Provenance, check_key
+from serving.domain.weights import check_weights
 from serving.errors import InvalidField, TooLarge
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ MAX_DAYS = 3650.0
 # Probabilities at which the days of a lead time are stored.
 LEVELS = tuple((np.arange(1, 100) / 100).tolist())
 CRITERIA = ("on_time", "quality", "price", "lead_time")
-_WEIGHT_ERROR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +185,7 @@ class SupplierWeights:
 
     def __post_init__(self) -> None:
         """Refuse weights that are no shares of 1."""
-        for name, value in zip(CRITERIA, self.all, strict=True):
-            if not 0 <= value <= 1:
-                raise InvalidField(f"weights.{name}", "must be from 0 to 1")
-        if abs(math.fsum(self.all) - 1.0) > _WEIGHT_ERROR:
-            raise InvalidField("weights", f"must sum to 1, got {math.fsum(self.all):g}")
+        check_weights(CRITERIA, self.all)
 
     @property
     def all(self) -> tuple[float, float, float, float]:

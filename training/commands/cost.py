@@ -11,12 +11,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
 )
 
 from serving import settings
+from training.commands.progress import steps_bar
 
 
 def train_cost(
@@ -41,13 +41,7 @@ def train_cost(
     recipe = CostRecipe(folds=folds, trees=trees, seed=seed)
     run = CostRun(data or configured.tables, recipe, force=force, evaluate=evaluate)
     console = Console()
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
+    bar = steps_bar(console)
     with bar:
         task = bar.add_task("reading tables", total=steps(recipe))
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from serving import settings
+from training.commands.progress import steps_bar
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Check tables for drift; calibrate the check."
@@ -76,13 +76,7 @@ def calibrate(
     chosen = [int(size) for size in sizes.split(",")]
     console = Console()
     table = Table("feature", "n", "false alarms", "95 % bound", "found .1", "found .3", "PSI > .1")
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
+    bar = steps_bar(console)
     with bar:
         task = bar.add_task("", total=len(CELLS) * len(chosen) * pairs)
         for name in CELLS:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from serving import settings
+from training.commands.progress import steps_bar
 
 if TYPE_CHECKING:
     from training.uplift.report import Effect
@@ -57,7 +57,7 @@ def effect(
     units = read_experiment(
         folder, lower_is_better=lower_is_better, acknowledge=acknowledge_sample_ratio
     )
-    with progress(console) as bar:
+    with steps_bar(console) as bar:
         task = bar.add_task("assignment", total=STEPS + 1)
         assignment = assignment_of(units, seed)
         found = study_effect(
@@ -95,23 +95,12 @@ def show(console: Console, found: Effect) -> None:
     )
 
 
-def progress(console: Console) -> Progress:
-    """Return a progress bar that names its step."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
-
-
 def _count(console: Console, seeds: range) -> None:
     """Print how many intervals hold the truth, arm by arm."""
     from training.uplift.coverage import UNITS, Covered, covered
 
     found: list[Covered] = []
-    with progress(console) as bar:
+    with steps_bar(console) as bar:
         task = bar.add_task("generated experiments", total=2 * len(seeds))
         for one in covered(seeds):
             found.append(one)

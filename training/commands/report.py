@@ -88,7 +88,7 @@ def uplift(
     from rich.console import Console
 
     from serving.settings import load
-    from training.commands.effect import progress
+    from training.commands.progress import steps_bar
     from training.uplift.learners import LEARNERS, assignment_of
     from training.uplift.report import uplift_page
     from training.uplift.selection import assess
@@ -99,7 +99,7 @@ def uplift(
     units = read_experiment(
         folder, lower_is_better=lower_is_better, acknowledge=acknowledge_sample_ratio
     )
-    with progress(console) as bar:
+    with steps_bar(console) as bar:
         task = bar.add_task("assignment", total=len(LEARNERS) + 2 + STEPS)
 
         def tell(step: str) -> None:

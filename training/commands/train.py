@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serving import settings
 from training.commands.cost import train_cost
+from training.commands.progress import steps_bar
 from training.content import ForecastRun, Recipe
 from training.runs import STEPS, train_forecast
 
@@ -115,13 +115,7 @@ def anomaly(
 def run_with_progress(configured: Settings, run: ForecastRun) -> RunResult:
     """Train with a progress bar and print what came of it."""
     console = Console()
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
+    bar = steps_bar(console)
     with bar:
         task = bar.add_task("reading tables", total=STEPS)
 

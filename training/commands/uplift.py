@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serving import settings
+from training.commands.progress import steps_bar
 
 if TYPE_CHECKING:
     from training.uplift.content import UpliftRun
@@ -57,13 +57,7 @@ def train_with_progress(run: UpliftRun) -> None:
     from training.uplift.runs import STEPS, train_uplift
 
     console = Console()
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
+    bar = steps_bar(console)
     with bar:
         task = bar.add_task("reading the experiment", total=STEPS)
         result = train_uplift(
