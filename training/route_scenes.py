@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SERIES, CUT_SERIES = 1_500, 400  # series drawn an origin, whole and cut short
+SERIES, CUT_SERIES = 800, 200  # series drawn an origin, whole and cut short
 CUTS = (0, 7, 30, 120)  # days of history left to series cut short
 SCORED_DAYS = 28  # days ahead scored; of a longer horizon an even spread
 _CATEGORY_FIELDS, _PRODUCT_FIELDS = (
@@ -114,7 +114,7 @@ class _View:
         demanded = np.cumsum(self._ahead(self.completed, series, reach), axis=1)
         whole_sum = demanded - sums <= MAX_COMPLETED_SHARE * demanded
         covers = np.array([cover for cover in COVERS if cover <= reach])
-        _, quantiles = predict_daily(self.model, records, reach, DemandTarget.DEMAND)
+        mean, quantiles = predict_daily(self.model, records, reach, DemandTarget.DEMAND)
         return Scene(
             origin=self.origin,
             whole=whole,
@@ -126,7 +126,7 @@ class _View:
             demand_sums=np.where(whole_sum, demanded, np.nan)[:, covers - 1],
             sales_sums=sums[:, covers - 1],
             model=quantiles[:, days - 1],
-            effect=plan_effect(self.model, records, reach, DemandTarget.DEMAND),
+            effect=plan_effect(self.model, records, reach, DemandTarget.DEMAND, planned=mean),
         )
 
     def _ahead(self, values: Floats, series: NDArray[np.intp], reach: int) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import onnx
 
 from serving.domain import attribution, route_text, totals
@@ -21,11 +22,12 @@ from training.tier_options import known_at
 from training.totals import learn_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from training.demand import DemandFit, Training
     from training.panel import Panel
 
+ORIGINS = 6  # on which tiers are weighed, spread over the ones the boosters were calibrated at
 MEAN = 3  # place of the booster of the mean in a head
 
 
@@ -60,7 +62,8 @@ def routed(panel: Panel, training: Training) -> Routed:
     }
     plain = training.holdout.graph()
     model = as_of_fit(panel, training.holdout, plain, training.holdout_origin).open()
-    found = list(scenes(panel, model, origins, completed))
+    judged_at = spread(origins, ORIGINS)
+    found = list(scenes(panel, model, judged_at, completed))
     levels = Levels(QUANTILE_LEVELS, COVER_LEVELS)
     before = [scene for scene in found if scene.origin < training.holdout_origin]
     held = learn(before, known, known[training.holdout_origin], levels) if before else None
@@ -82,6 +85,12 @@ def routed(panel: Panel, training: Training) -> Routed:
         if held is None
         else carrying(plain, {route_text.KEY: route_text.encode(held)}),
     )
+
+
+def spread(origins: Sequence[int], most: int) -> list[int]:
+    """Return so many of the origins at most, evenly spread, the last one among them."""
+    places = np.linspace(0, len(origins) - 1, min(most, len(origins)))
+    return [origins[place] for place in np.round(places).astype(int).tolist()]
 
 
 def carrying(graph: bytes, entries: Mapping[str, str]) -> bytes:

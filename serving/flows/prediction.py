@@ -68,7 +68,12 @@ def predict_daily(
 
 
 def plan_effect(
-    model: DemandModel, records: SeriesRecords, horizon: int, target: DemandTarget
+    model: DemandModel,
+    records: SeriesRecords,
+    horizon: int,
+    target: DemandTarget,
+    *,
+    planned: Floats | None = None,
 ) -> Floats:
     """Return what the plan does to each day, as a factor on what would be without it.
 
@@ -80,22 +85,25 @@ def plan_effect(
         records: Records of n series.
         horizon: Days ahead.
         target: What is forecast.
+        planned: The global model's means with the plan, shape (n, horizon), where they are known.
 
     Returns:
         Factors, shape (n, horizon), within EFFECT_RANGE; 1 where the plan is as the last regime.
     """
     effect = np.ones((records.state.shape[0], horizon))
     last = records.state[:, _REGIME][:, :, None]
-    planned = records.future.reshape(len(effect), len(_REGIME), -1)[:, :, :horizon]
-    differs = ~np.isnan(planned) & (planned != last)
+    plan = records.future.reshape(len(effect), len(_REGIME), -1)[:, :, :horizon]
+    differs = ~np.isnan(plan) & (plan != last)
     rows = np.flatnonzero(differs.any(axis=(1, 2)))
     if rows.size:
         some = _some(records, rows)
         none = replace(some, future=np.full_like(some.future, np.nan))
-        planned_mean, usual = (
-            _daily_of_model(model, one, horizon, target)[0] for one in (some, none)
-        )
-        ratio = (planned_mean + _LEAST) / (usual + _LEAST)
+        usual, _ = _daily_of_model(model, none, horizon, target)
+        if planned is None:
+            with_plan, _ = _daily_of_model(model, some, horizon, target)
+        else:
+            with_plan = planned[rows]
+        ratio = (with_plan + _LEAST) / (usual + _LEAST)
         found = np.clip(ratio, *EFFECT_RANGE)
         effect[rows] = np.where(differs[rows].any(axis=1), found, 1.0)
     return effect
