@@ -11,6 +11,7 @@ import polars as pl
 from scipy.special import betaincinv
 
 from serving.domain.supplier import Performance, Share
+from serving.flows.supplier import LEAD_TIME, PERFORMANCE, SEPARATOR
 from training import tables
 from training.lead_times import LeadTimes, Orders, best_strength, calibrated_levels, fit, groups_of
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PERFORMANCE, LEAD_TIME = "performance", "lead_time"
-SEPARATOR = "\x1f"
 INTERVAL = (0.05, 0.95)
 LEAST_SPREAD = 1e-4  # variance of shares between suppliers below which they count as alike
 MOST_PRIOR = 1e4

@@ -33,7 +33,8 @@ def performance(data: Data = None, as_of: AsOf = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from training.suppliers import PERFORMANCE, supplier_documents
+    from serving.flows.supplier import PERFORMANCE
+    from training.suppliers import supplier_documents
 
     console = Console()
     with console.status("reading purchase orders"):

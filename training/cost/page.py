@@ -13,11 +13,12 @@ from matplotlib.figure import Figure as Drawing
 
 from serving.domain.cost import CostElementKind, CostOverrides, ShouldCostMethod, ShouldCostQuery
 from serving.errors import MissingInput
+from serving.flows.supplier import PERFORMANCE
 from training import tables
 from training.cost.judging import Judgement, cost_flow, judge_quotes
 from training.cost.variance import ALL, monthly_variance
 from training.page import COLORS, Page, share
-from training.suppliers import PERFORMANCE, supplier_documents
+from training.suppliers import supplier_documents
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from parlevel.client.errors import invalid
 from parlevel.client.options import CallOptions, check_options
-from parlevel.client.wire.question import named, question
+from parlevel.client.wire.question import as_it_is, named, question
 from parlevel.v1 import anomaly_pb2 as pb
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def score(
         driver_count=options.get("driver_count"),
     )
     answer = pb.ScoreAnomaliesResponse
-    return question(f"{SERVICE}ScoreAnomalies", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}ScoreAnomalies", request, answer, as_it_is, options)
 
 
 class AnomalyQuestions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parlevel.client.options import CallOptions, check_options
-from parlevel.client.wire.question import question
+from parlevel.client.wire.question import as_it_is, question
 from parlevel.v1 import cost_pb2 as pb
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def estimate_should_cost(
     """Ask what one part should cost."""
     check_options(options, CallOptions)
     answer = pb.EstimateShouldCostResponse
-    return question(f"{SERVICE}EstimateShouldCost", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}EstimateShouldCost", request, answer, as_it_is, options)
 
 
 def batch_estimate_should_cost(
@@ -33,7 +33,7 @@ def batch_estimate_should_cost(
     check_options(options, CallOptions)
     answer = pb.BatchEstimateShouldCostResponse
     method = f"{SERVICE}BatchEstimateShouldCost"
-    return question(method, request, answer, lambda said: said, options)
+    return question(method, request, answer, as_it_is, options)
 
 
 class CostQuestions:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from parlevel.client.options import CallOptions, check_options
-from parlevel.client.wire.question import question
+from parlevel.client.wire.question import as_it_is, question
 from parlevel.v1 import drift_pb2 as pb
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check(
         importances=[pb.Importance(name=name, value=one) for name, one in importances.items()],
     )
     answer = pb.CheckDriftResponse
-    return question(f"{SERVICE}CheckDrift", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}CheckDrift", request, answer, as_it_is, options)
 
 
 def sample(columns: Columns | None, blocks: Sequence[int]) -> pb.Sample | None:
@@ -90,7 +90,7 @@ def retrain_verdict(
     check_options(options, CallOptions)
     request = pb.GetRetrainVerdictRequest(model_name=model_name)
     answer = pb.GetRetrainVerdictResponse
-    return question(f"{SERVICE}GetRetrainVerdict", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}GetRetrainVerdict", request, answer, as_it_is, options)
 
 
 class DriftQuestions:

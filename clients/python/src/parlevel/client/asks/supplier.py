@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parlevel.client.options import CallOptions, check_options
-from parlevel.client.wire.question import question
+from parlevel.client.wire.question import as_it_is, question
 from parlevel.v1 import supplier_pb2 as pb
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def get_performance(supplier_id: str, options: CallOptions) -> Question[pb.GetPe
     check_options(options, CallOptions)
     request = pb.GetPerformanceRequest(supplier_id=supplier_id)
     answer = pb.GetPerformanceResponse
-    return question(f"{SERVICE}GetPerformance", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}GetPerformance", request, answer, as_it_is, options)
 
 
 def predict_lead_time(
@@ -32,7 +32,7 @@ def predict_lead_time(
     """Ask how long an order will take."""
     check_options(options, CallOptions)
     answer = pb.PredictLeadTimeResponse
-    return question(f"{SERVICE}PredictLeadTime", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}PredictLeadTime", request, answer, as_it_is, options)
 
 
 def rank_suppliers(
@@ -42,7 +42,7 @@ def rank_suppliers(
     check_options(options, CallOptions)
     request = pb.RankSuppliersRequest(supplier_ids=supplier_ids, weights=weights)
     answer = pb.RankSuppliersResponse
-    return question(f"{SERVICE}RankSuppliers", request, answer, lambda said: said, options)
+    return question(f"{SERVICE}RankSuppliers", request, answer, as_it_is, options)
 
 
 class SupplierQuestions:

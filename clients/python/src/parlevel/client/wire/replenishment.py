@@ -30,6 +30,7 @@ from parlevel.client.wire.provenance import provenance
 from parlevel.client.wire.question import (
     Question,
     SplitQuestion,
+    as_it_is,
     date_of,
     expect_length,
     name_of,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from parlevel.client.frames import AskedRows, Series
     from parlevel.client.limits import Limits
-    from parlevel.client.wire.question import MessageT
 
 RECOMMEND_REORDER = "/parlevel.v1.ReplenishmentService/RecommendReorder"
 BATCH_RECOMMEND_REORDER = "/parlevel.v1.ReplenishmentService/BatchRecommendReorder"
@@ -166,7 +166,7 @@ def compute_policy(
         The question.
     """
     check_options(options, CallOptions)
-    return question(COMPUTE_POLICY, request, pb.ComputePolicyResponse, _as_it_is, options)
+    return question(COMPUTE_POLICY, request, pb.ComputePolicyResponse, as_it_is, options)
 
 
 def score_stockout_risk(
@@ -182,7 +182,7 @@ def score_stockout_risk(
         The question.
     """
     check_options(options, CallOptions)
-    return question(SCORE_STOCKOUT_RISK, request, pb.ScoreStockoutRiskResponse, _as_it_is, options)
+    return question(SCORE_STOCKOUT_RISK, request, pb.ScoreStockoutRiskResponse, as_it_is, options)
 
 
 def allocate_echelons(
@@ -198,7 +198,7 @@ def allocate_echelons(
         The question.
     """
     check_options(options, CallOptions)
-    return question(ALLOCATE_ECHELONS, request, pb.AllocateEchelonsResponse, _as_it_is, options)
+    return question(ALLOCATE_ECHELONS, request, pb.AllocateEchelonsResponse, as_it_is, options)
 
 
 def assess_lane(
@@ -214,12 +214,7 @@ def assess_lane(
         The question.
     """
     check_options(options, CallOptions)
-    return question(ASSESS_LANE, request, pb.AssessLaneResponse, _as_it_is, options)
-
-
-def _as_it_is(answer: MessageT) -> MessageT:
-    """Read an answer as the message it is."""
-    return answer
+    return question(ASSESS_LANE, request, pb.AssessLaneResponse, as_it_is, options)
 
 
 def _target_kind(options: ReorderOptions) -> supply_pb2.TargetKind.ValueType:
