@@ -18,6 +18,7 @@ from serving.adapters.demand import open_demand
 from serving.adapters.features import PackedFeatures
 from serving.adapters.metrics import CONTENT_TYPE, Metrics
 from serving.adapters.monitors import monitors_of
+from serving.adapters.ready import ReadyForecasts
 from serving.adapters.reference import Reference
 from serving.adapters.releases import Releases
 from serving.adapters.traffic import WatchedModels
@@ -31,6 +32,7 @@ from serving.flows.experiment import ExperimentFlow
 from serving.flows.logged_demand import LoggedDemandFlow
 from serving.flows.model import ModelFlow
 from serving.flows.replenishment import ReplenishmentFlow
+from serving.flows.stored_units import StoredUnits
 from serving.flows.supplier import SupplierFlow
 from serving.flows.uplift import UpliftFlow
 from serving.gate import Flows, Gate
@@ -53,6 +55,7 @@ from serving.ports import (
     Describing,
     FeatureReader,
     ModelSource,
+    ReadySource,
     ReferenceReader,
     UpliftModel,
 )
@@ -94,6 +97,10 @@ class LiveAnomalies(ModelSource[AnomalyModel], Refreshed, Protocol):
     """Anomaly models that follow the promoted release."""
 
 
+class LiveReady(ReadySource, Refreshed, Protocol):
+    """Forecasts made ahead that follow the published run."""
+
+
 class LiveFeatures(FeatureReader, Refreshed, Protocol):
     """Features that follow the published generation."""
 
@@ -105,6 +112,7 @@ class Sources:
     Attributes:
         models: The model of demand.
         features: The stored features.
+        ready: Forecasts made ahead of their questions.
         reference: What the tables say of suppliers and parts.
         anomalies: The model of anomalies.
         costs: The model of quotes.
@@ -115,6 +123,7 @@ class Sources:
 
     models: LiveModels
     features: LiveFeatures
+    ready: LiveReady
     reference: LiveReference
     anomalies: LiveAnomalies
     costs: LiveCosts
@@ -133,6 +142,7 @@ class Sources:
         return {
             "models": self.models,
             "features": self.features,
+            "ready forecasts": self.ready,
             "reference documents": self.reference,
             "anomalies": self.anomalies,
             "costs": self.costs,
@@ -148,6 +158,7 @@ def sources_of(settings: Settings) -> Sources:
     return Sources(
         models=WatchedModels(forecasts, monitors.traffic),
         features=PackedFeatures(settings.features / "online"),
+        ready=ReadyForecasts(settings.features / "ready"),
         reference=Reference(settings.features / "reference"),
         anomalies=Releases(settings.releases, "anomaly", open_anomaly),
         costs=Releases(settings.releases, COST, open_cost),
@@ -166,8 +177,10 @@ def flows_of(settings: Settings, sources: Sources) -> Flows:
         sources.clock,
         feature_ttl_seconds=settings.feature_ttl_hours * 3600,
         log=monitors.forecasts,
+        ready=sources.ready,
     )
-    replenishment = ReplenishmentFlow(demand, sources.features)
+    replenishment = ReplenishmentFlow(demand, sources.features, sources.reference)
+    uplift = UpliftFlow(sources.uplift, StoredUnits(sources.reference, sources.clock))
     return Flows(
         demand=demand,
         replenishment=replenishment,
@@ -175,10 +188,11 @@ def flows_of(settings: Settings, sources: Sources) -> Flows:
         cost_analysis=CostAnalysisFlow(sources.reference),
         supplier=SupplierFlow(sources.reference),
         model=ModelFlow(sources.described),
-        forecasts=Gather(demand.forecast_many),
+        forecasts=Gather(demand.forecast_many, demand.ready),
         reorders=Gather(replenishment.recommend_many),
         experiment=ExperimentFlow(),
-        uplift=UpliftFlow(sources.uplift),
+        uplift=uplift,
+        uplifts=Gather(uplift.predict_many),
         anomaly=AnomalyFlow(sources.anomalies),
         drift=DriftFlow(
             sources.described,
@@ -213,6 +227,7 @@ class Doors:
         for gate in self._gates:
             self._metrics.watch_gate(gate)
         self._metrics.watch_models(flows.model.list_models)
+        self._metrics.watch_lookups(lambda: flows.demand.looked_up)
         self._metrics.watch(VerdictMetrics(sources.monitors.readings))
 
     async def open(self) -> int:
@@ -252,7 +267,7 @@ class Doors:
             ForecastServicer(flows.demand, flows.forecasts),
             ReplenishmentServicer(flows.replenishment, flows.reorders),
             ExperimentServicer(flows.experiment),
-            UpliftServicer(flows.uplift),
+            UpliftServicer(flows.uplift, flows.uplifts),
             AnomalyServicer(flows.anomaly),
             DriftServicer(flows.drift),
             CostServicer(flows.cost, flows.cost_analysis),

@@ -10,6 +10,7 @@
     ├── NotFound
     │   ├── UnknownSeries         no table and no request says anything of this sku or location
     │   ├── UnknownSupplier       no past order is of that supplier
+    │   ├── UnknownUnit           no table says anything of that unit of an experiment
     │   ├── UnknownModel          no release of that name
     │   └── UnknownRoute          no method at that path
     ├── NotReady                  the caller's request is fine, the state is not
@@ -115,6 +116,18 @@ class UnknownSupplier(NotFound):
     def __init__(self, field: str, value: str) -> None:
         """Name the field and the supplier nobody ordered from."""
         super().__init__(f"{field} {value!r} has no order: import table 'purchase_orders'")
+        self.field = field
+        self.value = value
+
+
+class UnknownUnit(NotFound):
+    """No table says anything of a unit, and the request does not say all."""
+
+    def __init__(self, field: str, value: str) -> None:
+        """Name the field and the unit nobody knows."""
+        super().__init__(
+            f"{field} {value!r} is not in table 'experiment': import it, or send its covariates"
+        )
         self.field = field
         self.value = value
 

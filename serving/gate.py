@@ -14,6 +14,7 @@ from serving.errors import DeadlineExceeded, Draining, Overloaded
 if TYPE_CHECKING:
     from serving.domain.demand import Forecast, ForecastQuery
     from serving.domain.replenishment import Reorder, ReorderQuery
+    from serving.domain.uplift import UnitsQuery, Uplift
     from serving.flows.anomaly import AnomalyFlow
     from serving.flows.cost import CostFlow
     from serving.flows.cost_analysis import CostAnalysisFlow
@@ -48,6 +49,7 @@ class Flows:
         reorders: Gathers the recommendations for one series that both doors are asked for.
         experiment: Answers the questions about experiments.
         uplift: Answers the questions about uplift.
+        uplifts: Gathers the questions about effects that both doors are asked.
         anomaly: Answers the questions about anomalies.
         drift: Answers the questions about drift.
     """
@@ -62,6 +64,7 @@ class Flows:
     reorders: Gather[ReorderQuery, Reorder]
     experiment: ExperimentFlow
     uplift: UpliftFlow
+    uplifts: Gather[UnitsQuery, Uplift]
     anomaly: AnomalyFlow
     drift: DriftFlow
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from serving.domain.anomaly import AnomalyKind
     from serving.domain.attribution import Boxes
     from serving.domain.covariates import Encoding
-    from serving.domain.demand import Forecast, ForecastBatch
+    from serving.domain.demand import DemandTarget, Forecast, ForecastBatch
     from serving.domain.drift import Profile
     from serving.domain.model import ModelDescription, RefusedModel
     from serving.domain.overrides import Override
     from serving.domain.part_features import PartEncoding
+    from serving.domain.ready import ReadyForecast
     from serving.domain.retrain import Reading
     from serving.domain.routes import Routes
     from serving.domain.totals import TotalShapes
@@ -58,6 +59,9 @@ class StockInputs:
         service_level: Promised probability of no stock-out in a cycle.
         minimum_order_quantity: Least units a supplier accepts.
         pack_size: Units in a pack.
+        target_kind: What the service level promises, a serving.domain.supply.TargetKind.
+        underage_cost: Money lost per unit not met.
+        overage_cost: Money lost per unit left over at the end of a review period.
     """
 
     on_hand: float | None = None
@@ -69,6 +73,9 @@ class StockInputs:
     service_level: float | None = None
     minimum_order_quantity: float | None = None
     pack_size: float | None = None
+    target_kind: float | None = None
+    underage_cost: float | None = None
+    overage_cost: float | None = None
 
 
 class FeatureSnapshot(Protocol):
@@ -273,6 +280,32 @@ class ReferenceReader(Protocol):
 
     def document(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return one document, or None where there is none."""
+
+
+class ReadyAnswers(Protocol):
+    """The forecasts of one run, made ahead of their questions."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the release that answered."""
+
+    @property
+    def features(self) -> str:
+        """Generation of the features the answers were made from."""
+
+    @property
+    def horizon(self) -> int:
+        """Days of each answer."""
+
+    def answer(self, sku: str, location: str) -> ReadyForecast | None:
+        """Return the forecast of a series, or None where there is none."""
+
+
+class ReadySource(Protocol):
+    """Gives the forecasts that are ready."""
+
+    def run(self, target: DemandTarget) -> ReadyAnswers | None:
+        """Return those of a target, or None where there are none."""
 
 
 class Clock(Protocol):

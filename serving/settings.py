@@ -44,7 +44,7 @@ class Settings:
     host: str = "127.0.0.1"
     http_port: int = 3000
     grpc_port: int = 50051
-    grpc_server: str = "asyncio"
+    grpc_server: str = "threads"
     as_of: dt.date | None = None
     feature_ttl_hours: float = 24.0
     max_message_mib: int = 64

@@ -23,6 +23,7 @@ CODES: dict[type[errors.ParlevelError], int] = {
     errors.TooLarge: code_pb2.RESOURCE_EXHAUSTED,
     errors.UnknownSeries: code_pb2.NOT_FOUND,
     errors.UnknownSupplier: code_pb2.NOT_FOUND,
+    errors.UnknownUnit: code_pb2.NOT_FOUND,
     errors.UnknownModel: code_pb2.NOT_FOUND,
     errors.UnknownRoute: code_pb2.NOT_FOUND,
     errors.MissingInput: code_pb2.FAILED_PRECONDITION,

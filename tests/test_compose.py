@@ -18,6 +18,7 @@ from tests.fakes.doors import DESCRIPTION, Rig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from serving.domain.demand import DemandTarget
     from serving.domain.model import ModelDescription
     from serving.ports import DemandModel, FeatureSnapshot
 
@@ -55,6 +56,11 @@ class FakeReference(Source):
         raise NotImplementedError
 
 
+class FakeReady(Source):
+    def run(self, target: DemandTarget) -> None:
+        raise NotImplementedError
+
+
 class NoModels(Source):
     def current(self) -> NoReturn:
         raise NotImplementedError
@@ -69,6 +75,7 @@ def below(models: FakeModels, features: FakeFeatures) -> Sources:
     return Sources(
         models=models,
         features=features,
+        ready=FakeReady(),
         reference=FakeReference(),
         anomalies=NoModels(),
         costs=NoModels(),

@@ -1,8 +1,10 @@
-"""Questions gathered on an event loop."""
+"""Questions gathered on an event loop and from threads."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -158,3 +160,87 @@ def test_what_changes_between_two_batches_holds_from_the_next_one_on(factor: int
         return before, await all_of(gather, 1, 2)
 
     assert run(ask, answers) == ([2, 4], [factor, 2 * factor])
+
+
+class Held(Answers):
+    """Answers once it is let go, so that others can queue meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, queries: Sequence[int]) -> list[int | ParlevelError]:
+        self.begun.set()
+        assert self.let_go.wait(10)
+        return super().__call__(queries)
+
+
+def behind_one(answers: Held, *queries: int) -> list[int | BaseException]:
+    """Ask one thing of a thread, the others of threads of their own while it is answered."""
+    gather = Gather(answers)
+
+    def ask(query: int) -> int | BaseException:
+        try:
+            return gather.wait(query, passes)
+        except (ParlevelError, ZeroDivisionError) as failure:
+            return failure
+
+    with ThreadPoolExecutor(1 + len(queries)) as pool:
+        first = pool.submit(ask, 1)
+        assert answers.begun.wait(10)
+        others = []
+        for queued, query in enumerate(queries, 1):
+            others.append(pool.submit(ask, query))
+            while len(gather._queued) < queued:
+                threading.Event().wait(0.001)
+        answers.let_go.set()
+        assert first.result() == 2
+        return [other.result() for other in others]
+
+
+def test_threads_that_wait_for_their_turn_are_answered_together() -> None:
+    answers = Held()
+    assert behind_one(answers, 3, 5, 4) == [6, 10, 8]
+    assert answers.batches == [[1], [3, 5, 4]]
+
+
+def test_no_more_threads_are_answered_at_once_than_the_others_can_bear() -> None:
+    answers = Held()
+    queries = range(100, 100 + MOST + 3)
+    assert behind_one(answers, *queries) == [2 * one for one in queries]
+    assert [len(batch) for batch in answers.batches] == [1, MOST, 3]
+
+
+def test_a_thread_whose_question_fails_fails_alone() -> None:
+    unknown, defect, other = behind_one(Held(), 13, 99, 2)
+    assert isinstance(unknown, UnknownSeries)
+    assert isinstance(defect, ZeroDivisionError)
+    assert other == 4
+
+
+def test_a_thread_that_waited_too_long_is_dropped_before_the_model_runs() -> None:
+    answers = Answers()
+
+    def too_late() -> None:
+        raise DeadlineExceeded("the deadline passed")
+
+    gather = Gather(answers)
+    with pytest.raises(DeadlineExceeded):
+        gather.wait(1, too_late)
+    assert gather.wait(2, passes) == 4
+    assert answers.batches == [[2]]
+
+
+def test_threads_and_a_loop_may_ask_at_the_same_time() -> None:
+    gather = Gather(Answers())
+
+    async def ask() -> list[int | BaseException]:
+        with ThreadPoolExecutor(4) as pool:
+            loop = asyncio.get_running_loop()
+            threads = [
+                loop.run_in_executor(pool, gather.wait, one, passes) for one in range(100, 150)
+            ]
+            own = await all_of(gather, *range(150, 200))
+            return [*await asyncio.gather(*threads), *own]
+
+    assert asyncio.run(ask()) == [2 * one for one in range(100, 200)]

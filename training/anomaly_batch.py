@@ -147,6 +147,7 @@ def _scored(flow: AnomalyFlow, kind: AnomalyKind, rows: pl.DataFrame, rate: floa
             "date": rows["date"],
             "sku": rows["sku"],
             "entity": rows["entity"],
+            "source": rows["source"],
             "score": np.concatenate([one.scores for one in answers]),
             "p_value": p_values,
             "adjusted_p_value": corrected,

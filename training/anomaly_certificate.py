@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.adapters.onnx import Session
-    from training.anomaly_forest import PartingForest, Tree
+    from training.anomaly_forest import PartingForest
+    from training.anomaly_tree import Tree
 
     Rows = NDArray[np.float32]
 

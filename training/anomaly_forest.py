@@ -7,11 +7,13 @@ size: tight groups are cut off whole, and what stands apart from all of them is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
+
+from training.anomaly_guards import guard
+from training.anomaly_tree import GRAIN, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,60 +25,6 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
 
 EULER = 0.5772156649015329
-# Beyond its range by so many of its widths a feature alone takes so many cuts off the mean depth:
-# a tree of cuts sees no difference between the greatest value it was grown on and ten times that.
-GUARDS = ((0.25, 2.0), (1.0, 4.0))
-GRAIN = 4096.0  # leaf values are whole multiples of its inverse: their sums in float32 are exact
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """One tree as flat arrays; a node whose feature is -1 is a leaf.
-
-    Attributes:
-        features: Column each node cuts, shape (nodes,).
-        thresholds: Values up to it go left, shape (nodes,).
-        left, right: Next node, shape (nodes,).
-        missing_left: Whether a missing value goes left, shape (nodes,).
-        depths: Expected depth of a leaf below each node, in cuts, shape (nodes,).
-    """
-
-    features: Indices
-    thresholds: Rows
-    left: Indices
-    right: Indices
-    missing_left: NDArray[np.bool_]
-    depths: Floats
-
-    def credits(self, width: int) -> Floats:
-        """Return what each feature took off the expected depth on the way to each node.
-
-        Args:
-            width: Number of columns.
-
-        Returns:
-            Cuts, positive where the way grew shorter than expected, shape (nodes, width).
-        """
-        found = np.zeros((self.features.size, width))
-        for node in np.flatnonzero(self.features >= 0):  # parents stand before their children
-            for child in (self.left[node], self.right[node]):
-                found[child] = found[node]
-                found[child, self.features[node]] += self.depths[node] - self.depths[child]
-        return found
-
-    def leaves(self, rows: Rows) -> Indices:
-        """Return the node each row ends in, shape (n,)."""
-        at = np.zeros(len(rows), dtype=np.int64)
-        inside = np.arange(len(rows))[self.features[at] >= 0]
-        while inside.size:
-            node = at[inside]
-            value = rows[inside, self.features[node]]
-            left = np.where(
-                np.isnan(value), self.missing_left[node], value <= self.thresholds[node]
-            )
-            at[inside] = np.where(left, self.left[node], self.right[node])
-            inside = inside[self.features[at[inside]] >= 0]
-        return at
 
 
 def usual_depth(rows: int) -> float:
@@ -123,7 +71,7 @@ class PartingForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         ]
         usual = float(np.mean([tree.depths[0] for tree in self.trees_]))
         self.trees_ += [
-            _guard(feature, column, usual, self.trees) for feature, column in enumerate(rows.T)
+            guard(feature, column, usual, self.trees) for feature, column in enumerate(rows.T)
         ]
         return self
 
@@ -184,28 +132,6 @@ def _grow(rows: Rows, tried: int, rng: np.random.Generator) -> Tree:
         right=np.array([right for _, right in ways], dtype=np.int64),
         missing_left=np.array([missing for _, _, missing in nodes], dtype=bool),
         depths=np.rint(np.array(depths) * GRAIN) / GRAIN,
-    )
-
-
-def _guard(feature: int, column: Rows, usual: float, trees: int) -> Tree:
-    """Return a tree that tells values far out of a feature's range from all others."""
-    known = column[np.isfinite(column)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    width = max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-6)
-    (near, light), (far, heavy) = GUARDS
-    # From left to right: far below, below, within, above, far above.
-    cuts = (low - far * width, low - near * width, high + near * width, high + far * width)
-    off = np.array([heavy, light, 0.0, light, heavy]) * trees
-    leaves = np.rint((usual - off) * GRAIN) / GRAIN
-    inside = np.rint(usual * GRAIN) / GRAIN
-    # Node 0 cuts above, node 1 below; leaves and outer cuts follow.
-    return Tree(
-        features=np.array([feature, feature, feature, feature, -1, -1, -1, -1, -1]),
-        thresholds=np.array([cuts[2], cuts[1], cuts[3], cuts[0], 0, 0, 0, 0, 0], dtype=np.float32),
-        left=np.array([1, 3, 7, 4, -1, -1, -1, -1, -1]),
-        right=np.array([2, 6, 8, 5, -1, -1, -1, -1, -1]),
-        missing_left=np.array([True, False, False, False, False, False, False, False, False]),
-        depths=np.concatenate([[inside] * 4, leaves[[0, 1, 2, 3, 4]]]),
     )
 
 

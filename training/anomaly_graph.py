@@ -29,8 +29,8 @@ def build_graph(forest: PartingForest) -> bytes:
 
     Returns:
         The serialised model. Input: ``rows`` float32 (n, features), NaN where missing. Outputs:
-        ``score`` float32 (n, 1) above 0 and at most 1, greater is more unusual; ``contributions``
-        float32 (n, features), what each feature takes off the expected depth, in cuts.
+        ``score`` float32 (n, 1) above 0, greater is more unusual; ``contributions`` float32
+        (n, features), what each feature takes off the expected depth, in cuts.
     """
     update_registered_converter(
         PartingForest, "ParlevelPartingForest", _shapes, _convert, overwrite=True

@@ -24,9 +24,11 @@ from serving.domain.anomaly import (
 from serving.errors import MissingInput, NoModel, ReleaseRefused
 from training import tables
 from training.anomaly_certificate import certify
+from training.anomaly_days import demand_rows
 from training.anomaly_forest import PartingForest, joined
 from training.anomaly_graph import build_graph
-from training.anomaly_rows import cost_rows, delay_rows, demand_rows, inputs_of
+from training.anomaly_rows import cost_rows, delay_rows, inputs_of
+from training.anomaly_usual import set_aside
 from training.batch.models import open_model
 from training.panel import load_panel
 from training.registry import Candidate, Registry
@@ -51,7 +53,10 @@ MOST_TRAINED, MOST_CALIBRATED, MOST_HELD = 40_000, 20_000, 10_000
 CALIBRATED = 0.35  # share of the rows
 HELD = 0.15
 WEEKS = 12  # of sales
-_CODE = ("anomaly_forest.py", "anomaly_graph.py", "anomaly_rows.py", "anomaly_runs.py")
+_CODE = tuple(
+    f"anomaly_{part}.py"
+    for part in ("days", "forest", "graph", "guards", "rows", "runs", "tree", "usual")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +111,19 @@ class AnomalyResult:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Rows of one kind, dealt out at random.
+    """Usual rows of one kind, dealt out at random.
 
     Attributes:
         train: Rows the trees are grown on, shape (n, features).
         calibrate: Rows whose scores say what is usual.
         held: Rows that neither saw.
+        aside: Rows that were too far out to be usual; in none of the parts.
     """
 
     train: Rows
     calibrate: Rows
     held: Rows
+    aside: int
 
 
 def train_anomaly(
@@ -207,7 +214,7 @@ def _parts(
         if rows.height < LEAST_ROWS:
             absent[kind.name.lower()] = f"{rows.height} rows, {LEAST_ROWS} are needed"
             continue
-        found[kind] = _dealt(feature_rows(kind, inputs_of(kind, rows)), run.seed)
+        found[kind] = _dealt(kind, rows, run.seed)
         ends.append(rows["date"].max())  # type: ignore[arg-type]  # dates, by the contract
     if not found:
         raise MissingInput(f"rows to learn from ({'; '.join(absent.values())})", "purchase_orders")
@@ -237,12 +244,22 @@ def rows_of(
     return demand_rows(load_panel(data, as_of=as_of), model, WEEKS)
 
 
-def _dealt(rows: Rows, seed: int) -> Parts:
+def _dealt(kind: AnomalyKind, table: pl.DataFrame, seed: int) -> Parts:
+    """Deal out the usual rows of a kind; each table they come from has tails of its own."""
+    rows = feature_rows(kind, inputs_of(kind, table))
+    aside = np.zeros(len(rows), dtype=bool)
+    for source in table["source"].unique():
+        here = (table["source"] == source).to_numpy()
+        aside[here] = set_aside(rows[here, columns_of(kind)])
+    rows = rows[~aside]
     order = np.random.default_rng(seed).permutation(len(rows))
     calibrated, held = int(len(rows) * CALIBRATED), int(len(rows) * HELD)
     cuts = np.split(rows[order], [calibrated, calibrated + held])
     return Parts(
-        calibrate=cuts[0][:MOST_CALIBRATED], held=cuts[1][:MOST_HELD], train=cuts[2][:MOST_TRAINED]
+        calibrate=cuts[0][:MOST_CALIBRATED],
+        held=cuts[1][:MOST_HELD],
+        train=cuts[2][:MOST_TRAINED],
+        aside=int(aside.sum()),
     )
 
 
@@ -276,6 +293,7 @@ def _metrics(session: Session, parts: Mapping[AnomalyKind, Parts]) -> dict[str, 
         name = kind.name.lower()
         found[f"{HEADLINE}/{name}"] = float(flagged.mean())
         found[f"rows/{name}"] = float(sum(map(len, (part.train, part.calibrate, part.held))))
+        found[f"set_aside/{name}"] = float(part.aside)
         found[f"features/{name}"] = float(len(OWN_FEATURES[kind]))
     found[HEADLINE] = float(np.mean([v for k, v in found.items() if k.startswith(f"{HEADLINE}/")]))
     return found

@@ -19,7 +19,6 @@ from serving.domain.drift import Column, Profile, Sample
 from serving.domain.drift_check import profile_of
 from serving.domain.features import FEATURES, daily_rows
 from training.backtest.forecasts import forecast_daily, truth_after
-from training.demand_rows import take
 from training.features.records import records_at
 from training.metrics import wmape
 
@@ -72,7 +71,7 @@ def keep_baseline(release: Path, panel: Panel, fit: DemandFit) -> None:
         panel: The panel it was trained on.
         fit: The trained model.
     """
-    mean = fit.daily.boosters[3].feature_importance(importance_type="gain")
+    mean = fit.daily.boosters.mean.feature_importance(importance_type="gain")
     importances = dict(zip(FEATURES, np.asarray(mean, dtype=np.float64).tolist(), strict=True))
     profile = profile_of(_rows_at_the_door(panel, min(fit.horizon, AHEAD)))
     days = _profiled_days(panel)
@@ -116,7 +115,7 @@ def accuracy_bands(panel: Panel, model: DemandModel, origin: int) -> dict[str, t
     horizon = min(model.description.max_horizon, DAYS, panel.history.days - 1 - origin)
     ((_, records),) = records_at(panel, [origin], future="realised")
     truth = truth_after(panel, records, origin, horizon)
-    daily = forecast_daily(model, take(records, truth.series), horizon, DemandTarget.DEMAND)
+    daily = forecast_daily(model, records.take(truth.series), horizon, DemandTarget.DEMAND)
     levels = model.description.quantile_levels
     low, median, high = (
         daily.quantiles[:, :, levels.index(level)].astype(np.float64) for level in (0.05, 0.5, 0.95)
@@ -175,7 +174,7 @@ def _rows_at_the_door(panel: Panel, ahead: int) -> Sample:
         chosen = np.sort(rng.choice(chosen.size, SERIES, replace=False))
     rows, blocks = [], []
     for origin, records in records_at(panel, days, future="realised"):
-        asked = daily_rows(take(records, chosen), ahead, sales_target=False)
+        asked = daily_rows(records.take(chosen), ahead, sales_target=False)
         rows.append(asked[np.arange(chosen.size), rng.integers(0, ahead, chosen.size)])
         blocks.append(np.full(chosen.size, origin))
     values = np.concatenate(rows).astype(np.float64)

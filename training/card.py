@@ -98,13 +98,13 @@ def accuracy_plot(metrics: Mapping[str, float], file: Path) -> Path:
 
 
 def importance_plot(fit: DemandFit, file: Path) -> Path:
-    """Draw the gain each feature brought to the daily median."""
-    gain = np.asarray(fit.daily.boosters[1].feature_importance("gain"), dtype=float)
+    """Draw the gain each feature brought to the daily mean."""
+    gain = np.asarray(fit.daily.boosters.mean.feature_importance("gain"), dtype=float)
     top = np.argsort(gain)[-SHOWN_FEATURES:]
     figure, axes = _figure(height=7.0)
     axes.barh([FEATURES[index] for index in top], gain[top] / max(gain.sum(), 1e-12))
     axes.set_xlabel("share of gain")
-    axes.set_title("What the daily median is split on")
+    axes.set_title("What the daily mean is split on")
     figure.savefig(file)
     return file
 

@@ -17,7 +17,8 @@ import numpy as np
 from serving.adapters.demand import run_head
 from serving.adapters.onnx import open_session
 from serving.domain.features import COLUMN
-from training.graph import HALF, MIN_SPREAD
+from training.boosters import outline
+from training.graph import HALF
 from training.leaves import GREATEST, booster_leaves, ensembles
 from training.parity import (
     answers_agree,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.float32]
 
-PARTS = ("low", "middle", "high", "mean")  # of a head's boosters, as the graph names them
 ALWAYS = {COLUMN["scale"]: 1.0, COLUMN["horizon"]: 1.0}  # known, finite and above 0
 
 
@@ -59,7 +59,7 @@ def certify(graph: bytes, fit: DemandFit, holdout: Rows) -> dict[str, Any]:
     unusual = unusual_rows(holdout, ALWAYS)
     for name, head in (("daily", fit.daily), ("cover", fit.cover)):
         on_thresholds = []
-        for part, booster in zip(PARTS, head.boosters, strict=True):
+        for part, booster in zip(head.boosters._fields, head.boosters, strict=True):
             rows = threshold_rows(booster_paths(booster), holdout)
             on_thresholds.append(rows)
             found = trees.get(f"{name}_{part}") or trees.get(f"{name}_{part}_trees")
@@ -92,17 +92,15 @@ def oracle(head: Head, rows: Rows) -> NDArray[np.float64]:
     """
     # A saved LightGBM model tells infinity from the greatest number, one in memory does not.
     finite = np.clip(rows, -GREATEST, GREATEST)
-    low, middle, high, mean = (
-        np.asarray(booster.predict(finite), dtype=np.float64) for booster in head.boosters
-    )
+    said = outline(head.boosters, finite)
     calibration = head.calibration
     levels = len(calibration.levels)
     factors = calibration.factors.reshape(-1, levels)[calibration.groups(rows)]
     half = calibration.levels.index(HALF)
     spread = np.empty_like(factors)
-    spread[:, :half] = np.maximum(middle - low, MIN_SPREAD)[:, None]
-    spread[:, half:] = np.maximum(high - middle, MIN_SPREAD)[:, None]
-    ratios = np.column_stack([mean, middle[:, None] + factors * spread])
+    spread[:, :half] = said.below[:, None]
+    spread[:, half:] = said.above[:, None]
+    ratios = np.column_stack([said.mean, said.middle[:, None] + factors * spread])
     unit = rows[:, COLUMN["scale"]].astype(np.float64)
     if head.summed:
         unit = unit * rows[:, COLUMN["horizon"]]

@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List, show, certify, promote and roll back models.",
     ),
     "forecast": ("training.commands.forecast:forecast", "Forecast every series of a folder."),
+    "publish": (
+        "training.commands.publish:publish",
+        "Answer every stored series ahead, where serving looks it up.",
+    ),
     "should-cost": (
         "training.commands.cost:should_cost",
         "Judge every quote of a folder against should-cost.",

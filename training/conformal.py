@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.features import COLUMN
-from training.graph import HALF, MIN_SPREAD, Calibration
+from training.boosters import outline
+from training.graph import HALF, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import lightgbm as lgb
     from numpy.typing import NDArray
 
+    from training.boosters import CoverBoosters, DayBoosters
     from training.demand_rows import Rows
 
     Floats = NDArray[np.float64]
@@ -31,7 +32,9 @@ MIN_ORIGINS = 3  # origins below which weeks cannot be told from each other
 _SHARES = np.linspace(0.0, 0.9, 19)  # of the way from a level to certainty
 
 
-def calibrate(boosters: Sequence[lgb.Booster], rows: Rows, levels: Sequence[float]) -> Calibration:
+def calibrate(
+    boosters: DayBoosters | CoverBoosters, rows: Rows, levels: Sequence[float]
+) -> Calibration:
     """Find the conformal factors of a head on rows its boosters have not seen.
 
     Rows of one origin share that week's shock, so a factor found on some weeks covers less than it
@@ -40,7 +43,7 @@ def calibrate(boosters: Sequence[lgb.Booster], rows: Rows, levels: Sequence[floa
     so moved. A margin for the worst week instead would promise one level and give a higher one.
 
     Args:
-        boosters: Lower, middle and upper quantile, and the mean.
+        boosters: Those of the head.
         rows: Rows of several origins.
         levels: Probability levels, ascending, .5 among them.
 
@@ -52,11 +55,11 @@ def calibrate(boosters: Sequence[lgb.Booster], rows: Rows, levels: Sequence[floa
     Ramdas, Tibshirani (2021), Predictive inference with the jackknife+, Ann. Statist. 49, for
     leaving out what is covered.
     """
-    low, middle, high = (np.asarray(booster.predict(rows.features)) for booster in boosters[:3])
+    said = outline(boosters, rows.features)
     found = _empty(rows, levels)
     group = np.array(np.unravel_index(found.groups(rows.features), found.shape))
-    above = (rows.target - middle) / np.maximum(high - middle, MIN_SPREAD)
-    below = (rows.target - middle) / np.maximum(middle - low, MIN_SPREAD)
+    above = (rows.target - said.middle) / said.above
+    below = (rows.target - said.middle) / said.below
     half = levels.index(HALF)  # the median is left as fitted: the point forecast is its own
     asked = {
         (target, column): moved_level(side[of], rows.origin[of], level)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # The modules that decide what a forecast version is.
 ROUTE_CODE = (
     *("attribution.py", "route_scenes.py", "routed.py", "routing.py"),
-    *("seasons.py", "shapes.py", "tier_options.py", "totals.py"),
+    *("seasons.py", "shapes.py", "tails.py", "tier_options.py", "totals.py"),
 )
-_CODE = ("conformal.py", "demand.py", "demand_rows.py", "graph.py", *ROUTE_CODE)
+_CODE = ("boosters.py", "conformal.py", "demand.py", "demand_rows.py", "graph.py", *ROUTE_CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Recipe:
     """
 
     horizon: int | None = None
-    rows: int = 240_000
+    rows: int = 400_000
     trees: int = 80
     leaves: int = 31
     learning_rate: float = 0.12

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 
 from serving.domain.demand import QUANTILE_LEVELS
-from serving.domain.features import YEARLY
 from serving.domain.history import WEEK, demand_states
 from serving.errors import MissingInput
+from training.boosters import CoverBoosters, DayBoosters, fit_covers, fit_days
 from training.conformal import calibrate
-from training.demand_rows import Rows, Sampling, hidden_columns, sample_rows
+from training.demand_rows import Rows, Sampling, fit_rows, sample_rows
 from training.graph import Calibration, Head, build_graph
+from training.tails import rising_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -29,13 +27,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str], None]
 
 COVER_LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
-OBJECTIVES: tuple[dict[str, object], ...] = (
-    {"objective": "quantile", "alpha": 0.05},
-    {"objective": "quantile", "alpha": 0.5},
-    {"objective": "quantile", "alpha": 0.95},
-    {"objective": "regression"},
-)
-CORES = 2
 MIN_DAYS = 28
 MAX_ORIGINS = 60
 MIN_WEEKS = 3  # weekly steps below which calibration origins stand closer
@@ -112,10 +103,12 @@ def train(panel: Panel, recipe: Recipe, progress: Progress) -> Training:
         panel,
         completed,
         origins,
-        Sampling(horizon, last=days - 1, count=recipe.rows // 2, seed=recipe.seed + 1),
+        # Demand that was completed is an estimate: a promise is held to demand that was seen.
+        Sampling(horizon, last=days - 1, count=recipe.rows // 2, seed=recipe.seed + 1, seen=True),
     )
     found = _calibrate(early_boosters, held)
-    earlier = _calibrate(early_boosters, tuple(_before(rows, origins[-1]) for rows in held))
+    before = _before(held[0], origins[-1]), _before(held[1], origins[-1])
+    earlier = _calibrate(early_boosters, before)
     progress("rows of all days")
     rows = sample_rows(
         panel,
@@ -169,33 +162,16 @@ def _before(rows: Rows, origin: int) -> Rows:
 
 def _fit_heads(
     heads: tuple[Rows, Rows], recipe: Recipe, days: int, progress: Progress, stage: str
-) -> tuple[list[lgb.Booster], list[lgb.Booster]]:
-    fitted = []
-    for name, rows in zip(("daily", "cover"), heads, strict=True):
-        features = rows.features.copy()
-        features[:, hidden_columns(days, YEARLY)] = 0.0
-        weight = np.maximum(rows.scale / rows.scale.mean(), 0.02)
-        data = lgb.Dataset(
-            features, label=rows.target, weight=weight, params={"max_bin": 127, "verbose": -1}
-        ).construct()
-
-        asked = [_parameters(recipe) | objective for objective in OBJECTIVES]
-        # A booster a core: LightGBM's own threads wait for each other by spinning, which costs
-        # several times the work wherever another process wants a core.
-        boosters: list[lgb.Booster] = []
-        with ThreadPoolExecutor(CORES) as pool:
-            for booster in pool.map(partial(_fit, data, recipe.trees), asked):
-                progress(f"{stage}: {name} head, booster {len(boosters) + 1} of {len(asked)}")
-                boosters.append(booster)
-        fitted.append(boosters)
-    return fitted[0], fitted[1]
+) -> tuple[DayBoosters, CoverBoosters]:
+    asked = parameters(recipe)
+    progress(f"{stage}: daily head")
+    of_days = fit_days(fit_rows(heads[0], days, near_holidays_only=True), asked, recipe.trees)
+    progress(f"{stage}: cover head")
+    return of_days, fit_covers(fit_rows(heads[1], days), asked, recipe.trees)
 
 
-def _fit(data: lgb.Dataset, trees: int, parameters: dict[str, object]) -> lgb.Booster:
-    return lgb.train(parameters, data, trees)
-
-
-def _parameters(recipe: Recipe) -> dict[str, object]:
+def parameters(recipe: Recipe) -> dict[str, object]:
+    """Return LightGBM's parameters but the objective."""
     return {
         "learning_rate": recipe.learning_rate,
         "num_leaves": recipe.leaves,
@@ -213,23 +189,18 @@ def _parameters(recipe: Recipe) -> dict[str, object]:
 
 
 def _calibrate(
-    heads: tuple[list[lgb.Booster], list[lgb.Booster]], held: Sequence[Rows]
-) -> list[Calibration]:
+    heads: tuple[DayBoosters, CoverBoosters], held: tuple[Rows, Rows]
+) -> tuple[Calibration, Calibration]:
     """Return the conformal factors of each head on rows of held-out weeks."""
-    levels = (QUANTILE_LEVELS, COVER_LEVELS)
-    return [
-        calibrate(boosters, rows, asked)
-        for boosters, rows, asked in zip(heads, held, levels, strict=True)
-    ]
+    daily = calibrate(heads[0], held[0], QUANTILE_LEVELS)
+    cover = calibrate(heads[1], held[1], COVER_LEVELS)
+    return daily, replace(cover, factors=rising_tail(cover.factors, cover.levels))
 
 
 def _assemble(
-    boosters: tuple[list[lgb.Booster], list[lgb.Booster]],
-    found: Sequence[Calibration],
+    boosters: tuple[DayBoosters, CoverBoosters],
+    found: tuple[Calibration, Calibration],
     horizon: int,
 ) -> DemandFit:
-    heads = []
-    for four, calibration, summed in zip(boosters, found, (False, True), strict=True):
-        low, middle, high, mean = four
-        heads.append(Head((low, middle, high, mean), calibration, summed))
-    return DemandFit(daily=heads[0], cover=heads[1], horizon=horizon)
+    daily, cover = Head(boosters[0], found[0]), Head(boosters[1], found[1])
+    return DemandFit(daily=daily, cover=cover, horizon=horizon)

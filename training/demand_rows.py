@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.domain.features import COLUMN, FEATURES, SeriesRecords, cover_rows, daily_rows
+from serving.domain.features import (
+    COLUMN,
+    FEATURES,
+    YEARLY,
+    SeriesRecords,
+    cover_rows,
+    daily_rows,
+)
 from serving.domain.history import STATE
+from training.boosters import FitRows
 from training.features.records import records_at
 
 if TYPE_CHECKING:
@@ -24,10 +32,15 @@ NO_PLAN_SHARE = 0.3
 MAX_COMPLETED_SHARE = 0.02
 DAYS_PER_SERIES = 7
 COVERS_PER_SERIES = 3
+# Few origins are calibrated on: more covers of each cost little and halve the noise of a quantile.
+SEEN_COVERS_PER_SERIES = 9
 NEAR_DAYS = 14.0  # days ahead at which a day is drawn half as often as the next one
 IN_STOCK = 1.0 - 1e-9
 # History below which what changes over the year cannot be told from trend.
 MIN_YEARLY_DAYS = 396
+# Days around a holiday that are told apart in such a history: further ones are nearer to a date.
+NEAR_HOLIDAY_DAYS = 7.0
+LEAST_WEIGHT = 0.02  # of a row, over that of a row of mean scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,15 @@ class Sampling:
         last: Index of the last day a target may lie on.
         count: Daily rows wanted; series are drawn evenly over the origins.
         seed: Seed of the draw.
+        seen: Take only covers all of whose demand was seen, in stock on every day, and more of
+            them.
     """
 
     horizon: int
     last: int
     count: int
     seed: int
+    seen: bool = False
 
 
 def sample_rows(
@@ -105,22 +121,11 @@ def sample_rows(
         half = (chosen.size + 1) // 2
         for sales, series in ((False, chosen[:half]), (True, chosen[half:])):
             if series.size:
-                daily = draw.daily(take(records, np.sort(series)), reach, sales=sales)
+                daily = draw.daily(records.take(np.sort(series)), reach, sales=sales)
                 at = _At(origin, np.sort(series), sales=sales)
                 daily_parts.append(draw.daily_targets(daily, at))
-                cover_parts.append(draw.cover_targets(daily, at))
+                cover_parts.append(draw.cover_targets(daily, at, seen=ask.seen))
     return Rows.join(daily_parts), Rows.join(cover_parts)
-
-
-def take(records: SeriesRecords, series: NDArray[np.int64]) -> SeriesRecords:
-    """Return the records of some series."""
-    return SeriesRecords(
-        origin=records.origin,
-        state=records.state[series],
-        product=records.product[series],
-        location=records.location[series],
-        future=records.future[series],
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +170,22 @@ class _Draw:
             origin=np.full(scale.size, at.origin),
         )
 
-    def cover_targets(self, daily: NDArray[np.float32], at: _At) -> Rows:
+    def cover_targets(self, daily: NDArray[np.float32], at: _At, *, seen: bool) -> Rows:
         """Return some covers of each series: sums of sales, or of demand little of it completed."""
         reach = daily.shape[1]
         sums = np.cumsum(self._ahead(self.panel.history.quantity, at, reach), axis=1)
         demanded = np.cumsum(self._ahead(self.completed, at, reach), axis=1)
+        available = self._ahead(self.panel.history.available, at, reach)
+        in_stock = np.logical_and.accumulate(available >= IN_STOCK, axis=1)
         near = _nearness(reach)
         parts = []
-        for _ in range(COVERS_PER_SERIES):
+        for _ in range(SEEN_COVERS_PER_SERIES if seen else COVERS_PER_SERIES):
             covers = self.rng.choice(reach, len(sums), p=near / near.sum()) + 1
             last = (np.arange(len(sums)), covers - 1)
             total = (sums if at.sales else demanded)[last]
             keep = ~np.isnan(total) & (total - sums[last] <= MAX_COMPLETED_SHARE * total)
+            if seen and not at.sales:
+                keep &= in_stock[last]
             scale = _scale(daily)[keep]
             parts.append(
                 Rows(
@@ -208,3 +217,21 @@ def hidden_columns(days: int, yearly: Sequence[str]) -> NDArray[np.bool_]:
     """Return which columns to hide from training: the yearly ones below MIN_YEARLY_DAYS."""
     short = days < MIN_YEARLY_DAYS
     return np.array([short and name in yearly for name in FEATURES])
+
+
+def fit_rows(rows: Rows, days: int, *, near_holidays_only: bool = False) -> FitRows:
+    """Return what boosters are fitted to, without what a short history cannot teach.
+
+    Args:
+        rows: Rows of a head.
+        days: Days of history.
+        near_holidays_only: In a short history, take holidays further than a week away for all as
+            far. Every longer distance is that of one or two weeks there, and learned it is those
+            weeks' shock. Splits then lie within a week, so rows to be forecast need no change.
+    """
+    features = rows.features.copy()
+    features[:, hidden_columns(days, YEARLY)] = 0.0
+    if near_holidays_only and days < MIN_YEARLY_DAYS:
+        for name in ("days_to_holiday", "days_since_holiday"):
+            features[:, COLUMN[name]] = np.minimum(features[:, COLUMN[name]], NEAR_HOLIDAY_DAYS)
+    return FitRows(features, rows.target, np.maximum(rows.scale / rows.scale.mean(), LEAST_WEIGHT))

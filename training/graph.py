@@ -8,7 +8,7 @@ on a threshold included, and the sums agree to the last bit before the final cas
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import onnx
@@ -16,27 +16,25 @@ from onnx import TensorProto, helper
 
 from serving.adapters.demand import COVER, ROWS, UNITS
 from serving.domain.features import COLUMN, FEATURES
+from training.boosters import HALF as HALFWAY
+from training.boosters import MIN_SPREAD, CoverBoosters, DayBoosters
 from training.trees import ROWS64, Parts, add_trees, model_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import lightgbm as lgb
     from numpy.typing import NDArray
 
 HALF = 0.5
-# Least distance from the median to the outer booster quantiles, in units of the series' scale: a
-# series whose trees see no spread still gets the calibrated one.
-MIN_SPREAD = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Conformal factors by group of rows: of target, demand pattern, series scale and horizon.
 
-    A quantile is median + factor x spread, where the spread is the boosters' distance from the
-    median to the upper quantile (levels above a half) or from the lower one to the median (levels
-    below). Factors ascend with the level and change sign at the median, so quantiles never cross.
+    A quantile is median + factor x spread, where the spread is what the boosters say of the side
+    above the median (levels above a half) or below it. Factors ascend with the level and change
+    sign at the median, so quantiles never cross.
 
     Attributes:
         levels: Probability levels, ascending, .5 among them.
@@ -70,17 +68,29 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Four boosters and their calibration.
+    """Boosters and their calibration.
 
     Attributes:
-        boosters: The .05, .5 and .95 quantile and the mean, each of the target over the scale.
+        boosters: What days are told by, or sums over covers.
         calibration: Conformal factors.
-        summed: Multiply by the horizon: the target is a sum over a cover.
     """
 
-    boosters: tuple[lgb.Booster, lgb.Booster, lgb.Booster, lgb.Booster]
+    boosters: DayBoosters | CoverBoosters
     calibration: Calibration
-    summed: bool
+
+    @property
+    def summed(self) -> bool:
+        """Whether the target is a sum over a cover, and so multiplied by the horizon."""
+        return isinstance(self.boosters, CoverBoosters)
+
+
+class _Centre(NamedTuple):
+    """Names of what the boosters of a head say of rows, in units of the scale."""
+
+    mean: str
+    middle: str
+    below: str
+    above: str
 
 
 def build_graph(daily: Head, cover: Head) -> bytes:
@@ -115,44 +125,66 @@ def _columns(parts: Parts, name: str, features: Sequence[str]) -> str:
 def _branch(head: Head) -> onnx.GraphProto:
     """Return the graph of one head, its answers in units."""
     parts = Parts("cover_" if head.summed else "daily_")
-    low, middle, high, mean = (
-        add_trees(parts, name, booster.dump_model())
-        for name, booster in zip(("low", "middle", "high", "mean"), head.boosters, strict=True)
-    )
-    below, above = _add_sides(parts, (low, middle, high), head.calibration)
-    ratios = parts.node("Concat", [mean, below, middle, above], "ratios", axis=1)
+    zero = parts.constant("zero", 0.0)
+    trees = {
+        name: add_trees(parts, name, booster.dump_model())
+        for name, booster in zip(head.boosters._fields, head.boosters, strict=True)
+    }
+    centre = (_add_cover if head.summed else _add_day)(parts, trees, zero)
+    below, above = _add_sides(parts, centre, head.calibration)
+    ratios = parts.node("Concat", [centre.mean, below, centre.middle, above], "ratios", axis=1)
     unit = _columns(parts, "scale", ["scale"])
     if head.summed:
         unit = parts.node("Mul", [unit, _columns(parts, "days", ["horizon"])], "unit")
     units = parts.node("Mul", [ratios, unit], "signed")
-    units = parts.node("Max", [units, parts.constant("zero", 0.0)], "floored")
+    units = parts.node("Max", [units, zero], "floored")
     units = parts.node("Cast", [units], "units", to=TensorProto.FLOAT)
     shape: list[str | int | None] = ["n", 1 + len(head.calibration.levels)]
     output = helper.make_tensor_value_info(units, TensorProto.FLOAT, shape)
     return helper.make_graph(parts.nodes, parts.prefix + "head", [], [output], parts.constants)
 
 
-def _add_sides(
-    parts: Parts, trees: tuple[str, str, str], calibration: Calibration
-) -> tuple[str, str]:
+def _add_day(parts: Parts, trees: Mapping[str, str], zero: str) -> _Centre:
+    """Add what the boosters of days say; see training.boosters."""
+    root = parts.node("Max", [trees["root"], zero], "root_floored")
+    mean = parts.node("Max", [trees["mean"], zero], "mean_floored")
+    both = parts.node("Add", [parts.node("Mul", [root, root], "square"), mean], "both")
+    middle = parts.node("Mul", [both, parts.constant("halfway", HALFWAY)], "middle")
+    twice = parts.node("Mul", [trees["spread"], parts.constant("two", 2.0)], "twice_spread")
+    gap = parts.node("Mul", [parts.node("Sqrt", [middle], "middle_root"), twice], "gap")
+    spread = parts.node("Max", [gap, parts.constant("min_spread", MIN_SPREAD)], "sides")
+    return _Centre(trees["mean"], middle, spread, spread)
+
+
+def _add_cover(parts: Parts, trees: Mapping[str, str], _: str) -> _Centre:
+    """Add what the boosters of covers say; see training.boosters."""
+    floor = parts.constant("min_spread", MIN_SPREAD)
+    spreads = [
+        parts.node(
+            "Max",
+            [parts.node("Sub", [trees[more], trees[less]], f"{name}_gap"), floor],
+            f"{name}_spread",
+        )
+        for name, more, less in (("below", "middle", "low"), ("above", "high", "middle"))
+    ]
+    return _Centre(trees["mean"], trees["middle"], *spreads)
+
+
+def _add_sides(parts: Parts, centre: _Centre, calibration: Calibration) -> tuple[str, str]:
     """Add the quantiles below and above the median in units of the scale."""
-    low, middle, high = trees
     group = _add_group(parts, calibration)
     levels = len(calibration.levels)
     half = calibration.levels.index(HALF)
     flat = calibration.factors.reshape(-1, levels)
-    floor = parts.constant("min_spread", MIN_SPREAD)
     sides = []
-    for name, (less, more), factors in (
-        ("below", (low, middle), flat[:, :half]),
-        ("above", (middle, high), flat[:, half + 1 :]),
+    for name, spread, factors in (
+        ("below", centre.below, flat[:, :half]),
+        ("above", centre.above, flat[:, half + 1 :]),
     ):
-        gap = parts.node("Sub", [more, less], f"{name}_gap")
-        spread = parts.node("Max", [gap, floor], f"{name}_spread")
         table = parts.constant(f"{name}_factors", factors)
         factor = parts.node("Gather", [table, group], f"{name}_factor", axis=0)
         shift = parts.node("Mul", [spread, factor], f"{name}_shift")
-        sides.append(parts.node("Add", [middle, shift], name))
+        sides.append(parts.node("Add", [centre.middle, shift], name))
     return sides[0], sides[1]
 
 

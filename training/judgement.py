@@ -168,7 +168,7 @@ def _accuracy(rows: pl.DataFrame, days: list[dt.date], bands: Bands) -> Iterator
         pl.col("quantity").is_between(pl.col(LOW), pl.col(HIGH)).mean().alias("share")
     )
     for day, share in shares.sort("date").iter_rows():
-        usual = f"{low:.1%} to {high:.1%} is usual"
+        usual = f"{max(low, 0.0):.1%} to {min(high, 1.0):.1%} is usual"
         detail = f"90 % intervals held {share:.1%} of the sales on {day}, {usual}"
         yield Reading(day, "coverage", share, low, not low <= share <= high, detail)
 

@@ -56,13 +56,18 @@ def pinball(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> Float
 
 
 def point_metrics(actual: Floats, median: Floats, mean: Floats) -> dict[str, float]:
-    """Return WMAPE, MAE and RMSE of the median and the bias of the mean."""
+    """Return WMAPE, MAE, RMSE and RMSPE of the median and the bias of the mean.
+
+    RMSPE is the root of the mean squared error as a share of what was sold, on days it was any.
+    """
     gap = actual - median
+    sold = actual > 0
     return {
         "wmape": wmape(actual, median),
         "bias": bias(actual, mean),
         "mae": float(np.abs(gap).mean()),
         "rmse": float(np.sqrt((gap**2).mean())),
+        "rmspe": float(np.sqrt(((gap[sold] / actual[sold]) ** 2).mean())) if sold.any() else np.nan,
     }
 
 

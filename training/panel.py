@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from serving.domain.history import History
 from serving.domain.periods import period_of
+from training.chunks import product_chunks, span_chunks
 from training.features.calendars import Calendar, load_calendar
 from training.features.catalogue import Catalogue, load_catalogue
 from training.features.peers import Peers, PeerSums
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     import polars as pl
     from numpy.typing import NDArray
-
-    from serving.domain.history import History
 
     Floats = NDArray[np.float32]
     Indices = NDArray[np.int64]
@@ -168,7 +168,7 @@ def load_panel(
     """
     folder = open_folder(data_dir, as_of)
     if skus is not None:
-        return Panel(folder, _series(folder, sorted(set(skus))), load_peers(folder))
+        return Panel(folder, read_series(folder, sorted(set(skus))), load_peers(folder))
     return _whole(folder)
 
 
@@ -192,13 +192,13 @@ def iter_panels(
         InvalidField: If no row of sales is as old as `as_of`.
     """
     folder = open_folder(data_dir, as_of)
-    chunks = _chunks(folder, chunk)
+    chunks = product_chunks(folder, chunk)
     if len(chunks) == 1:
         yield _whole(folder)
         return
     peers = load_peers(folder, chunk=chunk)
     for skus in chunks:
-        yield Panel(folder, _series(folder, skus), peers)
+        yield Panel(folder, read_series(folder, skus), peers)
 
 
 def load_peers(folder: Folder, *, chunk: int = CHUNK_SERIES) -> Peers:
@@ -212,8 +212,8 @@ def load_peers(folder: Folder, *, chunk: int = CHUNK_SERIES) -> Peers:
         The peers; the same bits whatever the chunk.
     """
     sums = PeerSums(folder.catalogue, folder.sales.days)
-    for skus in _chunks(folder, chunk):
-        series = _series(folder, skus)
+    for skus in span_chunks(folder, chunk):
+        series = read_series(folder, skus)
         sums.add(series.history, series.product, series.location)
     return sums.mean(folder.sales.first_day)
 
@@ -240,20 +240,39 @@ def planned_unsold(folder: Folder, sold: pl.DataFrame, last_day: np.datetime64) 
 def open_folder(data_dir: Path, as_of: dt.date | None) -> Folder:
     """Read what panels of a folder share; see `load_panel`."""
     sales = open_sales(data_dir, as_of)
-    catalogue = load_catalogue(data_dir, sold=sales.skus, selling=sales.locations)
+    catalogue = load_catalogue(
+        data_dir, sold=sales.series["sku"].unique(), selling=sales.series["location"].unique()
+    )
     calendar = load_calendar(data_dir, catalogue, sales.frequency)
     return Folder(sales, catalogue, calendar, load_plans(data_dir, sales.frequency))
 
 
 def _whole(folder: Folder) -> Panel:
-    series = _series(folder, None)
+    series = read_series(folder, None)
     sums = PeerSums(folder.catalogue, folder.sales.days)
     sums.add(series.history, series.product, series.location)
     return Panel(folder, series, sums.mean(series.history.first_day))
 
 
-def _series(folder: Folder, skus: Sequence[str] | None) -> Series:
-    """Read the series of some products, or of all."""
+def panel_of_peers(folder: Folder, peers: Peers) -> Panel:
+    """Return a panel of no series: what surrounds them."""
+    nothing = np.empty((folder.sales.days, 0))
+    none = np.empty(0, dtype=np.int64)
+    history = History(folder.sales.first_day, nothing, nothing, nothing, nothing, nothing)
+    plan = Plan(none, none, np.empty((0, len(REGIME))), ())
+    return Panel(folder, Series((), (), none, none, history, plan), peers)
+
+
+def read_series(folder: Folder, skus: Sequence[str] | None) -> Series:
+    """Read the series of some products, or of all.
+
+    Args:
+        folder: The folder.
+        skus: Products with sales, ascending; all where None.
+
+    Returns:
+        The series, sorted by sku and location.
+    """
     rows = folder.sales.of(skus)
     keys = series_keys(rows)
     names, places = tuple(keys["sku"].to_list()), tuple(keys["location"].to_list())
@@ -269,19 +288,6 @@ def _series(folder: Folder, skus: Sequence[str] | None) -> Series:
         history=dense(rows, folder.sales, keys, campaigns),
         plan=folder.plans.plan_of(keys.select("sku", "location"), campaigns),
     )
-
-
-def _chunks(folder: Folder, chunk: int) -> list[list[str]]:
-    """Cut the products so that each part has about so many series; never more than by one."""
-    chunks: list[list[str]] = [[]]
-    taken = 0
-    for sku, series in folder.sales.series_per_sku():
-        if chunks[-1] and taken + series > chunk:
-            chunks.append([])
-            taken = 0
-        chunks[-1].append(sku)
-        taken += series
-    return chunks
 
 
 def _places(names: Sequence[str], wanted: Sequence[str]) -> Indices:

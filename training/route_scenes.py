@@ -15,7 +15,7 @@ from serving.domain.demand import DemandTarget
 from serving.domain.features import PRODUCT
 from serving.domain.history import STATE, History, demand_states
 from serving.flows.prediction import plan_effect, predict_daily
-from training.demand_rows import IN_STOCK, MAX_COMPLETED_SHARE, take
+from training.demand_rows import IN_STOCK, MAX_COMPLETED_SHARE
 from training.features.records import records_at
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def scenes(
         known = np.flatnonzero(records.state[:, STATE["observed_days"].start] > 0)
         some = _spread(known, SERIES)
         view = _View(panel, completed, origin, model)
-        yield view.scene(take(records, some), some, whole=True)
+        yield view.scene(records.take(some), some, whole=True)
         few = _spread(known, CUT_SERIES)
         for days in CUTS:
             if days <= origin:
-                yield view.scene(_cut(panel, take(records, few), few, (origin, days)), few)
+                yield view.scene(_cut(panel, records.take(few), few, (origin, days)), few)
 
 
 @dataclass(frozen=True, slots=True)

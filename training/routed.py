@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from training.panel import Panel
 
 ORIGINS = 6  # on which tiers are weighed, spread over the ones the boosters were calibrated at
-MEAN = 3  # place of the booster of the mean in a head
 
 
 class Routed(NamedTuple):
@@ -75,7 +74,7 @@ def routed(panel: Panel, training: Training) -> Routed:
         training.holdout_origin,
     ).open()
     carried = {
-        attribution.KEY: boxes(training.final.daily.boosters[MEAN]).encode(),
+        attribution.KEY: boxes(training.final.daily.boosters.mean).encode(),
         totals.KEY: learn_totals(panel, judged, origins, completed).encode(),
         route_text.KEY: route_text.encode(table),
     }

@@ -27,6 +27,7 @@ from serving.domain.tiers import (
     DemandTier,
 )
 from training.shapes import fit_shape
+from training.tails import rising_tail
 from training.tier_options import Known, choose_options
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ def _shapes(answers: Sequence[Answers], tier: DemandTier, levels: Levels) -> Sha
         ):
             daily.append(_laid(scene, scene.days, one.daily[tier], actual, sales=sales))
             covers.append(_laid(scene, scene.covers, one.covers[tier], sums, sales=sales))
-    return Shapes(*_fitted(daily, levels.daily), *_fitted(covers, levels.cover))
+    cover_mean, cover = _fitted(covers, levels.cover)
+    return Shapes(*_fitted(daily, levels.daily), cover_mean, rising_tail(cover, levels.cover))
 
 
 def _laid(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from training.panel import load_panel, open_folder
 
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from training.panel import Panel
 
@@ -40,6 +45,18 @@ def load_training_panel(
     """
     chosen = drawn_products(open_folder(data_dir, as_of).sales.series_per_sku(), most)
     return load_panel(data_dir, as_of=as_of, skus=chosen)
+
+
+def held_out(panel: Panel, every: int) -> NDArray[np.bool_]:
+    """Return which series are of a location held out, every so many-th one, shape (series,)."""
+    return np.asarray(panel.series.location % every == every - 1)
+
+
+def without(panel: Panel, hidden: NDArray[np.bool_]) -> Panel:
+    """Return a panel in which some series have no day on record: nothing is learned from them."""
+    history = panel.series.history
+    quantity = np.where(hidden, np.nan, history.quantity)
+    return replace(panel, series=replace(panel.series, history=replace(history, quantity=quantity)))
 
 
 def drawn_products(counts: Sequence[tuple[str, int]], most: int) -> list[str] | None:

@@ -11,7 +11,6 @@ from serving.domain.demand import DemandTarget
 from serving.domain.history import STATE
 from serving.domain.totals import TotalLevel, TotalShapes, total_groups
 from serving.flows.prediction import predict_daily
-from training.demand_rows import take
 from training.features.records import records_at
 from training.shapes import fit_shape
 
@@ -67,7 +66,7 @@ def learn_totals(
             continue
         reach = min(model.description.max_horizon, MAX_DAYS, panel.history.days - 1 - origin)
         window = slice(origin + 1, origin + 1 + reach)
-        some, codes = take(records, known), total_codes(panel, known)
+        some, codes = records.take(known), total_codes(panel, known)
         for target, came in (
             (DemandTarget.DEMAND, completed[window][:, known].T),
             (DemandTarget.SALES, panel.history.quantity[window][:, known].T),

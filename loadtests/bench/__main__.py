@@ -15,7 +15,7 @@ from loadtests.bench import tables
 from loadtests.bench.cases import SIZES
 from loadtests.bench.processes import Cores, Fleet
 from loadtests.bench.rounds import Bench, servers_of
-from loadtests.bench.series import make_home
+from loadtests.bench.series import answer_ahead, make_home
 from loadtests.results import machine, table, write
 from serving import settings as configuration
 from serving.errors import ParlevelError
@@ -52,6 +52,7 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> str:
     cores = Cores.of_this_machine()
     home = make_home(configuration.load().home, SCRATCH)
+    answer_ahead(home)
     fleet = Fleet(cores, home, SCRATCH)
     sizes = sorted({1, *map(int, arguments.sizes.split(","))} & set(SIZES))
     try:

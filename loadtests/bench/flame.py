@@ -23,7 +23,7 @@ from loadtests.bench.__main__ import LOADTESTS, SCRATCH, WRONG_USE
 from loadtests.bench.cases import DOORS, OURS, SIZES, Case
 from loadtests.bench.processes import BIN, Cores, Fleet
 from loadtests.bench.rounds import Bench
-from loadtests.bench.series import make_home
+from loadtests.bench.series import answer_ahead, make_home
 from loadtests.results import table
 from serving import settings as configuration
 from serving.errors import NotReady, ParlevelError
@@ -105,11 +105,12 @@ def _run(arguments: argparse.Namespace) -> Iterator[str]:
     """Draw each path that is asked for, and yield what is to be said of it."""
     cores = Cores.of_this_machine()
     home = make_home(configuration.load().home, SCRATCH)
+    answer_ahead(home)
     doors = (arguments.door,) if arguments.door else DOORS
     sizes = (arguments.series,) if arguments.series else PATHS
     fleet = Fleet(cores, home, SCRATCH)
     try:
-        server = fleet.start_ours(arguments.server)
+        server = fleet.start_ours(f"parlevel {arguments.server}")
         bench = Bench(fleet, home, cores, sizes)
         for door, series in itertools.product(doors, sizes):
             case = Case(server.name, door, series, SIZES[series][1])

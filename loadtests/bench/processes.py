@@ -26,6 +26,7 @@ START_SECONDS, STOP_SECONDS = 60.0, 20.0
 POLL_SECONDS = 0.02
 BIN = Path(sys.executable).parent
 NEEDED_CORES = 2
+READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +159,22 @@ class Fleet:
         command = [sys.executable, "-m", "loadtests.bench.floors", kind, str(port)]
         return self._start(f"no-op {kind}", command, {}, (port, 0))
 
-    def start_ours(self, kind: str) -> Server:
-        """Start our service with a kind of gRPC server, ``asyncio`` or ``threads``."""
-        home = self._logs / f"home-{kind}"  # one service a home
-        home.mkdir(parents=True, exist_ok=True)
-        for part in ("features", "releases"):
+    def start_ours(self, name: str) -> Server:
+        """Start our service by its name in the results."""
+        word = name.rpartition(" ")[2]
+        home = self._logs / f"serves-{word}"  # one service a home
+        parts = ["releases", "features/online", "features/reference"]
+        if word == READY:
+            parts.append("features/ready")
+        (home / "features").mkdir(parents=True, exist_ok=True)
+        for part in parts:
             (home / part).unlink(missing_ok=True)
-            (home / part).symlink_to((self._home.folder / part).resolve())
+            if (self._home.folder / part).exists():
+                (home / part).symlink_to((self._home.folder / part).resolve())
+        kind = "threads" if word == READY else word
         settings = {"PARLEVEL_GRPC_SERVER": kind, "PARLEVEL_HOME": str(home)}
         command = [str(BIN / "parlevel"), "serve", "run"]
-        return self._start(f"parlevel {kind}", command, settings, (free_port(), free_port()))
+        return self._start(name, command, settings, (free_port(), free_port()))
 
     def start_stock(self) -> Server:
         """Start the stock BentoML endpoint."""

@@ -22,6 +22,8 @@ from loadtests.bench.callers import (
 )
 from loadtests.bench.cases import GRPC, HTTP, OURS, Bodies, Case, all_cases
 from loadtests.bench.processes import HOST, Fleet
+from loadtests.bench.singles import single_questions
+from loadtests.questions import FORECAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,20 +97,24 @@ class Bench:
         self._cores = cores
         self._sizes = sizes
         self._keys = random.Random(1).sample(home.keys, len(home.keys))  # noqa: S311 - no secret
-        self._bodies = {series: Bodies(self._keys, series) for series in sizes}
+        others = single_questions(home)
+        self._others = tuple(others)
+        self._bodies = {
+            (FORECAST, series): Bodies.of_series(self._keys, series) for series in sizes
+        } | {(path, 1): Bodies.of_questions(asked) for path, asked in others.items()}
         self._bare = BareWork(home)
-        self._answer_bytes: dict[int, int] = {}
+        self._answer_bytes: dict[tuple[str, int], int] = {}
 
     def run(self, rounds: int, seconds: float) -> Measurements:
         """Measure every case once a round, for so many seconds."""
         found = Measurements({}, {}, {})
-        for series in self._sizes:
-            tally = asyncio.run(self.load(Case(OURS[0], GRPC, series, 1), WARM_SECONDS))
-            self._answer_bytes[series] = tally.answer_bytes
+        for asked, series in self._bodies:
+            tally = asyncio.run(self.load(Case(OURS[0], GRPC, series, 1, asked), WARM_SECONDS))
+            self._answer_bytes[asked, series] = tally.answer_bytes
         gc.collect()
         gc.freeze()
         for _ in range(rounds):
-            for case in all_cases(self._sizes):
+            for case in all_cases(self._sizes, self._others):
                 found.cases.setdefault(case, []).append(self._sample(case, seconds))
             for series in self._sizes:
                 with self._cores.as_server():
@@ -135,7 +141,7 @@ class Bench:
 
     async def load(self, case: Case, seconds: float) -> Tally:
         """Put the load of a case on its server for so many seconds, after a short warm-up."""
-        bodies = self._bodies[case.series].of(case.door)
+        bodies = self._bodies[case.subject].of(case.door)
         tally = Tally(bodies, warm_seconds=WARM_SECONDS, seconds=seconds)
         await self._call(case, tally)
         return tally
@@ -148,7 +154,7 @@ class Bench:
             await call_until_done(address, make, case.concurrency)
             return
         address = HOST, server.grpc_port
-        method = case.method(self._answer_bytes.get(case.series, 0))
+        method = case.method(self._answer_bytes.get(case.subject, 0))
         headers = request_headers(_authority(address), method)
         await call_until_done(
             address, functools.partial(GrpcCaller, headers, tally, case.concurrency)
@@ -156,7 +162,7 @@ class Bench:
 
     def _cross(self, name: str, seconds: float) -> Crossed:
         tallies = [
-            Tally(self._bodies[1].of(door), warm_seconds=WARM_SECONDS, seconds=seconds)
+            Tally(self._bodies[FORECAST, 1].of(door), warm_seconds=WARM_SECONDS, seconds=seconds)
             for door in (GRPC, HTTP)
         ]
 
@@ -186,7 +192,6 @@ def servers_of(fleet: Fleet) -> list[Server]:
     return [
         fleet.start_floor("aio"),
         fleet.start_floor("threads"),
-        fleet.start_ours("asyncio"),
-        fleet.start_ours("threads"),
+        *(fleet.start_ours(name) for name in OURS),
         fleet.start_stock(),
     ]

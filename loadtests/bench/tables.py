@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtests.bench.cases import AIO, GRPC, HTTP, OURS, STOCK, Case
+from loadtests.bench.cases import AIO, COMPUTING, GRPC, HTTP, IN_FLIGHT, OURS, STOCK, Case
+from loadtests.bench.singles import BOUNDS
 from loadtests.results import table
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
     from loadtests.bench.rounds import Measurements, Sample
 
-SINGLE, BATCH, IN_FLIGHT = 1, 256, 16  # what the targets are set on
+SINGLE, BATCH = 1, 256  # what the targets are set on
 
 
 class Target(NamedTuple):
@@ -61,7 +64,18 @@ def targets(found: Measurements) -> list[Target]:
     for name, crossed in found.crossed.items():
         tail = middle(crossed, "p99_ms")
         rows.append(_at_most(f"{name}: HTTP p99 in ms while gRPC is saturated", 20.0, tail))
-    return rows + _batch_targets(found)
+    return rows + _other_targets(found) + _batch_targets(found)
+
+
+def _other_targets(found: Measurements) -> list[Target]:
+    """Hold the single questions beside the forecast to their bounds, those that were asked."""
+    rows = []
+    for (path, bound), name in itertools.product(BOUNDS.items(), COMPUTING):
+        case, floor = (Case(server, GRPC, SINGLE, IN_FLIGHT, path) for server in (name, AIO))
+        if case in found.cases:
+            rate = ratio(found, case, floor, "calls_per_second")
+            rows.append(_at_least(f"{name}: {path} calls/s over no-op grpc.aio", bound, rate))
+    return rows
 
 
 def _batch_targets(found: Measurements) -> list[Target]:
@@ -71,8 +85,11 @@ def _batch_targets(found: Measurements) -> list[Target]:
     bare = [one.model_seconds + one.read_seconds for one in found.bare[BATCH]]
     for name in OURS:
         batch = Case(name, GRPC, BATCH, IN_FLIGHT)
-        gain = ratio(found, batch, Case(name, GRPC, SINGLE, IN_FLIGHT), "calls_per_second") * BATCH
-        rows.append(_at_least(f"{name}: series/s in batches of 256 over single", 25.0, gain))
+        for calls, told in ((1, "one after another"), (IN_FLIGHT, f"{IN_FLIGHT} in flight")):
+            single = Case(name, GRPC, SINGLE, calls)
+            gain = ratio(found, replace(batch, concurrency=calls), single, "calls_per_second")
+            asked = f"{name}: series/s in batches of 256 over single calls, {told}"
+            rows.append(_at_least(asked, 25.0, gain * BATCH))
         samples = zip(found.cases[batch], bare, strict=True)
         share = float(median(one.calls_per_cpu_second * seconds for one, seconds in samples))
         rows.append(_at_least(f"{name}: batch of 256 over bare model and reads", 0.8, share))
@@ -115,6 +132,7 @@ def page(found: Measurements) -> str:
 
 
 _CASE_COLUMNS = (
+    "asked",
     "series",
     "in flight",
     "server",
@@ -133,8 +151,9 @@ _CASE_COLUMNS = (
 
 def _case_row(found: Measurements, case: Case, samples: list[Sample]) -> tuple[object, ...]:
     of: Callable[[str], float] = lambda figure: middle(samples, figure)  # noqa: E731 - a short name for one argument
-    floor = dataclasses.replace(case, server=AIO, door=GRPC)
+    floor = replace(case, server=AIO, door=GRPC)
     return (
+        case.asked if case.series == SINGLE else "",
         case.series,
         case.concurrency,
         case.server,

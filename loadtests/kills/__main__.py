@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Settings, Path], Work]
 
-KINDS = ("import", "materialize", "train", "promote", "swap")
+KINDS = ("import", "materialize", "publish", "train", "promote", "swap")
 NOT_WHOLE, WRONG_USE = 1, 2
 SEED = 7
 # The home kills are made on where none is named; a process of its own uses what a fork must not.
@@ -123,9 +123,10 @@ def _killed(
 
 def _makers() -> Mapping[str, Make]:
     from loadtests.kills.models import Promote, Swap, Train
+    from loadtests.kills.ready import Publish
     from loadtests.kills.tables import Import, Materialize
 
-    return dict(zip(KINDS, (Import, Materialize, Train, Promote, Swap), strict=True))
+    return dict(zip(KINDS, (Import, Materialize, Publish, Train, Promote, Swap), strict=True))
 
 
 def _table(found: Mapping[str, Sequence[Killed]]) -> Table:

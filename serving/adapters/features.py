@@ -115,6 +115,11 @@ class PackedSnapshot:
             made_for = self._meta.get("feature_set_hash")
             if made_for != feature_set_hash():
                 raise self._refused(f"it is of feature set {made_for}, not {feature_set_hash()}")
+            width = self._database.execute(
+                "SELECT length(record) FROM stock ORDER BY key LIMIT 1"
+            ).fetchone()
+            if width is not None and width[0] != 8 * len(STOCK_FIELDS):
+                raise self._refused("its records of stock have other fields than this server reads")
             self._held = {view: self._all(view) for view in _HELD}
             self._overrides = self._all_overrides()
         except sqlite3.DatabaseError as error:
@@ -184,6 +189,14 @@ class PackedSnapshot:
         values = np.frombuffer(record, dtype="<f8").tolist()
         known = zip(STOCK_FIELDS, values, strict=True)
         return StockInputs(**{field: value for field, value in known if value == value})  # noqa: PLR0124  NaN is the value unlike itself
+
+    def series(self) -> list[tuple[str, str]]:
+        """Return every series of which anything is stored, as sku and location."""
+        rows = self._database.execute(
+            "SELECT key FROM demand_state UNION SELECT key FROM known_future ORDER BY key"
+        )
+        found = (key.partition(SEPARATOR) for (key,) in rows)
+        return [(sku, location) for sku, _, location in found]
 
     def overrides(self, sku: str, location: str) -> tuple[Override, ...]:
         """Return what planners say of days of one series."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -29,17 +28,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from serving.domain.demand import ForecastBatch
+    from serving.domain.demand import DemandTarget, ForecastBatch
     from serving.errors import ParlevelError
     from serving.ports import Clock
 
     Floats = NDArray[np.float64]
 
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 10.0  # a crash costs so much of the log; a day has 8,640 files at the most
 MAX_WAITING = 20_000  # forecasts between two flushes, about 30 MiB; beyond it the oldest go
 MAX_BATCHES = 8
 MAX_KEYS = 2_000_000  # series remembered as logged today
 MIB = 1024 * 1024
+FULL = 0.9  # share of its space a log is cut down to once it is full
+SHARE = 0.25  # of what is left that one process writes before it looks again
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +50,7 @@ class Served(NamedTuple):
     sku: str
     location: str
     origin: dt.date
-    target: str
+    target: DemandTarget
     route: str
     version: str
     levels: tuple[float, ...]
@@ -67,6 +68,7 @@ class ForecastLog:
         self._limit = limit_mib * MIB
         self._waiting: deque[Forecast] = deque(maxlen=MAX_WAITING)
         self._batches: deque[ForecastBatch] = deque(maxlen=MAX_BATCHES)
+        self._room = 0  # bytes to write before looking what the log takes
         self._day: dt.date | None = None
         self._logged: dict[int, int] = {}
         self._closing = threading.Event()
@@ -83,8 +85,11 @@ class ForecastLog:
             return
         for one in answers:
             # What was logged already is let go at once: what waits makes the collector work.
-            if isinstance(one, Forecast) and self._logged.get(_key(one), 0) < one.mean.size:
-                self._waiting.append(one)
+            if isinstance(one, Forecast):
+                asked, version = one.query, one.provenance.model_version
+                key = _key(asked.sku, asked.location, one.origin, version, asked.target)
+                if self._logged.get(key, 0) < one.mean.size:
+                    self._waiting.append(one)
 
     def note_batch(self, batch: ForecastBatch) -> None:
         """Leave the forecasts of a batch behind."""
@@ -119,8 +124,9 @@ class ForecastLog:
         if not new:
             return
         try:
-            self._write(new)
-            self._make_room()
+            self._room -= self._write(new)
+            if self._room <= 0:
+                self._room = self._make_room()
         except OSError as error:  # a full disk costs the log, never answers
             _log.warning("the forecast log cannot be written: %s", error)
 
@@ -128,13 +134,14 @@ class ForecastLog:
         """Return the forecasts that reach further than what was logged this business day."""
         new = []
         for one in served:
-            key = hash((one.sku, one.location, one.origin, one.version, one.target))
+            key = _key(one.sku, one.location, one.origin, one.version, one.target)
             if self._logged.get(key, 0) < one.mean.size:
                 self._logged[key] = one.mean.size
                 new.append(one)
         return new
 
-    def _write(self, served: Sequence[Served]) -> None:
+    def _write(self, served: Sequence[Served]) -> int:
+        """Write forecasts to a file of their own; return its size in bytes."""
         import pyarrow.parquet as pq
 
         day = self._clock.now().date().isoformat()
@@ -143,24 +150,33 @@ class ForecastLog:
         name = f"part-{os.getpid()}-{time.time_ns()}.parquet"
         new = folder / f".{name}"
         pq.write_table(_table(served), new, compression="zstd")
+        size = new.stat().st_size
         new.replace(folder / name)
+        return size
 
-    def _make_room(self) -> None:
-        """Drop whole days, the oldest first, until the log fits."""
-        days = sorted(self._folder.glob("day=*"))
-        sizes = [sum(file.stat().st_size for file in day.iterdir()) for day in days]
-        for day, size in zip(days[:-1], sizes[:-1], strict=True):
-            if sum(sizes) <= self._limit:
-                return
-            shutil.rmtree(day)
-            sizes.remove(size)
+    def _make_room(self) -> int:
+        """Drop the oldest files until the log fits; return what may be written until the next look.
+
+        Several processes write, each without knowing of the others: none takes all that is left.
+        """
+        files = [
+            (file.parent.name, file.name.rpartition("-")[2], file, file.stat().st_size)
+            for file in self._folder.glob("day=*/part-*.parquet")
+        ]
+        taken = sum(size for *_, size in files)
+        for _, _, file, size in sorted(files)[:-1]:
+            if taken <= self._limit * FULL:
+                break
+            file.unlink(missing_ok=True)
+            taken -= size
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
+        return int(max(self._limit - taken, 0) * SHARE)
 
 
-def _key(forecast: Forecast) -> int:
-    """Return the key of a forecast of one series, as `_first_of_day` has it."""
-    query, version = forecast.query, forecast.provenance.model_version
-    target = query.target.name.lower()
-    return hash((query.sku, query.location, forecast.origin, version, target))
+def _key(sku: str, location: str, origin: dt.date, version: str, target: DemandTarget) -> int:
+    """Return what a series is remembered by as logged today."""
+    return hash((sku, location, origin, version, int(target)))  # the hash of an enum is slow
 
 
 def _single(forecast: Forecast) -> Served | None:
@@ -171,7 +187,7 @@ def _single(forecast: Forecast) -> Served | None:
         query.sku,
         query.location,
         forecast.origin,
-        query.target.name.lower(),
+        query.target,
         forecast.route.name.lower(),
         forecast.provenance.model_version,
         query.levels,
@@ -188,7 +204,7 @@ def _rows(batch: ForecastBatch) -> list[Served | None]:
             query.skus[row],
             query.locations[row],
             batch.origins[place],
-            query.target.name.lower(),
+            query.target,
             batch.routes[place].name.lower(),
             batch.provenance.model_version,
             query.levels,
@@ -219,7 +235,7 @@ def _table(served: Sequence[Served]) -> pa.Table:
     columns: dict[str, pa.Array | NDArray[np.generic]] = {
         "sku": text([one.sku for one in served]),
         "location": text([one.location for one in served]),
-        "target": text([one.target for one in served]),
+        "target": text([one.target.name.lower() for one in served]),
         "route": text([one.route for one in served]),
         "model_version": text([one.version for one in served]),
         "origin_date": origins[row],

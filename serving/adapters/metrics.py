@@ -67,6 +67,11 @@ class Metrics:
             ("source",),
             registry=self._registry,
         )
+        self._lookups = Gauge(
+            "parlevel_forecasts_looked_up",
+            "Forecasts made ahead by `parlevel publish` that answered a question, since the start.",
+            registry=self._registry,
+        )
         # Looking a child up by its labels costs as much as the observation itself.
         self._observe: dict[tuple[str, str, str], Callable[[float], None]] = {}
 
@@ -93,6 +98,10 @@ class Metrics:
     def watch_models(self, descriptions: Descriptions) -> None:
         """Show which models answer or were refused, read anew for each page."""
         self._registry.register(_ModelInfo(descriptions))
+
+    def watch_lookups(self, count: Callable[[], int]) -> None:
+        """Show how many forecasts were looked up, not computed."""
+        self._lookups.set_function(count)
 
     def watch(self, collector: Collector) -> None:
         """Show what a collector yields, read anew for each page."""

@@ -1,8 +1,9 @@
 """Live traffic, sampled: what the rows a model answers look like, day by day, in bounded memory.
 
 A request leaves one of its rows behind and goes on; a thread sketches what was left on the grids of
-the model's training profile, adds it to the business day's sketches and saves them. Memory holds
-MAX_WAITING rows and MAX_DAYS days of counts, whatever the traffic.
+the model's training profile, adds it to the business day's sketches and saves them. Of busy traffic
+every so many requests leave one, evenly over time. Memory holds MAX_WAITING rows and
+MAX_WINDOW_DAYS days of counts, whatever the traffic.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 FOLD_SECONDS = 5.0
 SAVE_FOLDS = 12  # folds between two saves: a crash costs at most a minute of the sample
-MAX_WAITING = 2_000  # rows between two folds: 400 a second; beyond it they are passed over
+FOLD_ROWS = 500  # rows a fold is to find: 100 a second, or 8.6 million a day
+MAX_WAITING = 2_000  # rows between two folds; beyond it they are passed over
 LARGE = 997  # rows of a large batch of which one is taken
 _log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class SampledTraffic:
         self._profiles = profiles
         self._clock = clock
         self._waiting: deque[tuple[ModelDescription, Floats]] = deque(maxlen=MAX_WAITING)
+        self._stride, self._left = 1, 0  # requests of which one is taken, and until the next
         self._windows: dict[tuple[str, str], Profile | None] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -65,11 +68,13 @@ class SampledTraffic:
 
     def note(self, model: ModelDescription, rows: Floats) -> None:
         """Leave a row of a request behind; of a large batch one in LARGE."""
-        if len(self._waiting) >= MAX_WAITING:
+        self._left -= 1  # threads may race here: a row more or less is no matter
+        if self._left > 0 or len(self._waiting) >= MAX_WAITING:
             return
+        self._left = self._stride
         first = int(random.random() * min(len(rows), LARGE))  # noqa: S311 - a sample, no secret
-        for row in rows[first::LARGE]:
-            self._waiting.append((model, row))
+        for row in rows[first::LARGE] if len(rows) > LARGE else (rows[first],):
+            self._waiting.append((model, row.copy()))  # a view would hold the whole request
 
     def window(self, name: str, version: str, first_day: dt.date) -> Profile:
         """Return the profile of the rows answered from a day on, one block a day.
@@ -115,6 +120,8 @@ class SampledTraffic:
     def _fold(self) -> None:
         """Add the rows that wait to the sketches of the business day."""
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        self._stride = max(1, len(taken) * self._stride // FOLD_ROWS)
+        self._left = 0
         models = {(model.name, model.version): model for model, _ in taken}
         day = self._clock.now().date()
         for key, model in models.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serving.domain.anomaly_spreads import spread_above, spread_below
 from serving.errors import InvalidField, TooLarge
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ MAX_ROWS = 100_000
 MAX_DRIVERS = 5
 LEAST_SPREAD_DAYS = 0.5  # of lead times: suppliers that never vary are still counted in days
 LITTLE_FREIGHT = 0.01  # share of the price that freight is taken to be at the least
+WEEK = 7  # days that the sums of a demand row hold
 
 
 class AnomalyKind(enum.IntEnum):
@@ -54,6 +56,7 @@ INPUTS: dict[AnomalyKind, tuple[str, ...]] = {
         "week_quantity",
         "week_forecast",
         "zero_days",
+        "usual_sale",
     ),
     AnomalyKind.SUPPLIER_DELAY: (
         "days_taken",
@@ -74,9 +77,13 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
 
 def _cost(sent: dict[str, Floats]) -> tuple[Floats, ...]:
     freight = sent["freight_share"] + LITTLE_FREIGHT, sent["usual_freight_share"] + LITTLE_FREIGHT
+    usual = _ratio(sent["unit_price"], sent["usual_unit_price"])
+    last = _ratio(sent["unit_price"], sent["last_unit_price"])
+    # A price that is back where it usually is did not jump, whatever the last one was.
+    jump = np.where(usual * last > 0, np.sign(usual) * np.minimum(np.abs(usual), np.abs(last)), 0.0)
     return (
-        _ratio(sent["unit_price"], sent["usual_unit_price"]),
-        _ratio(sent["unit_price"], sent["last_unit_price"]),
+        usual,
+        jump + 0.0 * (usual + last),
         _ratio(sent["quantity"], sent["usual_quantity"]),
         _ratio(*freight),
     )
@@ -84,17 +91,16 @@ def _cost(sent: dict[str, Floats]) -> tuple[Floats, ...]:
 
 def _demand(sent: dict[str, Floats]) -> tuple[Floats, ...]:
     quantity, median = sent["quantity"], sent["forecast_median"]
-    gap = quantity - median
-    # Counts vary by about their root: a quantile that sits on the median says nothing narrower.
-    least = np.sqrt(np.maximum(median, 0.0) + 1.0)
-    above = np.maximum(sent["forecast_high"] - median, least)
-    below = np.maximum(median - sent["forecast_low"], least)
-    expected = sent["week_forecast"]
+    gap, expected = quantity - median, sent["week_forecast"]
+    above = spread_above(median, sent["forecast_high"], sent["usual_sale"])
+    below = spread_below(sent["forecast_low"], median)
+    # A day's spread on both sides keeps weeks of a part that seldom sells from looking odd, and
+    # silence in spreads keeps that of a part that sells thousands a day from looking odder.
     return (
         gap / np.where(gap > 0, above, below),
-        _ratio(sent["week_quantity"] + 1.0, expected + 1.0),
-        (sent["week_quantity"] - expected) / np.sqrt(np.maximum(expected, 0.0) + 1.0),
-        np.log1p(np.maximum(sent["zero_days"] * np.maximum(median, 0.0), 0.0)),
+        _ratio(sent["week_quantity"] + above, expected + above),
+        (sent["week_quantity"] - expected) / (np.maximum(above, below) * np.sqrt(WEEK)),
+        np.log1p(np.maximum(sent["zero_days"] * np.maximum(median, 0.0) / below, 0.0)),
     )
 
 
@@ -118,15 +124,15 @@ _MAKERS: dict[AnomalyKind, Callable[[dict[str, Floats]], tuple[Floats, ...]]] = 
 OWN_FEATURES: dict[AnomalyKind, tuple[str, ...]] = {
     AnomalyKind.COST: (
         "price_to_usual",
-        "price_to_last",
+        "price_jump",
         "quantity_to_usual",
         "freight_to_usual",
     ),
     AnomalyKind.DEMAND: (
         "day_gap_in_spreads",
         "week_to_forecast",
-        "week_gap_in_roots",
-        "silent_units",
+        "week_gap_in_spreads",
+        "silent_spreads",
     ),
     AnomalyKind.SUPPLIER_DELAY: (
         "late_days",
@@ -276,7 +282,8 @@ class AnomalyAnswer:
 
     Attributes:
         row_count: Rows answered.
-        scores: Greater is more unusual, above 0 and below 1, shape (n,).
+        scores: Greater is more unusual, above 0, and above 1 where a feature is far out of its
+            range, shape (n,).
         p_values: Share of usual rows that score as high, shape (n,).
         flags: Whether the p-value is at most the rate asked, shape (n,).
         features: Names of the features that drivers index.

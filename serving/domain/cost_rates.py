@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 YEAR_DAYS = 365
 MIN_STEPS = 8  # least changes of a price from which its volatility can be told
+MOST_FOUND = 20_000  # rates kept at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Dated:
     day: dt.date | None
     source: str
     deviation: float = 0.0
+
+
+AT_PAR = Dated(1.0, "", None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,10 @@ class CostRates:
     freight: Mapping[tuple[str, str], tuple[LaneRate, ...]] = field(default_factory=dict)
     plants: Mapping[str, Plant] = field(default_factory=dict)
     suppliers: Mapping[str, str] = field(default_factory=dict)
+    # By question: parts of one call ask for the same rates of the same day again and again.
+    _found: dict[tuple[object, ...], Dated] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def plant(self, plant_id: str) -> Plant:
         """Look a plant up.
@@ -180,11 +188,15 @@ class CostRates:
         Raises:
             MissingRate: If it has no price by then.
         """
+        asked = (name, day, span_days)
+        known = self._found.get(asked)
+        if known is not None:
+            return known
         series = self.commodities.get(name)
         place = -1 if series is None else series.place(day)
         if series is None or place < 0:
             raise MissingRate(f"price of commodity {name!r}", day, "commodity_prices")
-        return _dated(series, place, "commodity_prices", span_days)
+        return self._keep(asked, _dated(series, place, "commodity_prices", span_days))
 
     def exchange_rate(self, source: str, target: str, day: dt.date, span_days: float) -> Dated:
         """Return what one unit of a currency is in another on a day.
@@ -203,13 +215,18 @@ class CostRates:
         """
         source, target = source or self.currency_code, target or self.currency_code
         if source == target:
-            return Dated(1.0, "", None, "")
+            return AT_PAR
+        asked = (source, target, day, span_days)
+        known = self._found.get(asked)
+        if known is not None:
+            return known
         for pair, way in (((source, target), 1.0), ((target, source), -1.0)):
             series = self.exchange.get(pair)
             place = -1 if series is None else series.place(day)
             if series is not None and place >= 0:
                 found = _dated(series, place, "exchange_rates", span_days)
-                return Dated(found.value**way, "", found.day, found.source, found.deviation)
+                rate = Dated(found.value**way, "", found.day, found.source, found.deviation)
+                return self._keep(asked, rate)
         raise MissingRate(f"exchange rate from {source!r} to {target!r}", day, "exchange_rates")
 
     def tariff(self, lane: tuple[str, str], goods: tuple[str, str], day: dt.date) -> Dated:
@@ -226,6 +243,10 @@ class CostRates:
         Raises:
             MissingRate: If no row holds for the goods on the day.
         """
+        asked = (lane, goods, day)
+        known = self._found.get(asked)
+        if known is not None:
+            return known
         category, commodity = goods
         fits = [
             rate
@@ -236,7 +257,8 @@ class CostRates:
             what = f"tariff from {lane[0]} to {lane[1]} on {category or commodity or 'any goods'}"
             raise MissingRate(what, day, "tariffs")
         best = max(fits, key=lambda r: (bool(r.category), bool(r.commodity), r.valid_from))
-        return Dated(best.value, "", dt.date.fromisoformat(best.valid_from), "tariffs")
+        start = dt.date.fromisoformat(best.valid_from)
+        return self._keep(asked, Dated(best.value, "", start, "tariffs"))
 
     def freight_rate(self, lane: tuple[str, str], day: dt.date) -> Dated:
         """Return the freight per kilogram from one country to another.
@@ -251,14 +273,24 @@ class CostRates:
         Raises:
             MissingRate: If no row holds on the day.
         """
+        asked = (lane, day)
+        known = self._found.get(asked)
+        if known is not None:
+            return known
         fits = list(_valid(self.freight.get(lane, ()), day))
         if not fits:
             raise MissingRate(f"freight from {lane[0]} to {lane[1]}", day, "freight_rates")
         best = max(fits, key=lambda rate: rate.valid_from)
         start = dt.date.fromisoformat(best.valid_from)
-        return Dated(
-            best.value, best.currency, start, "freight_rates", deviation_of(best.rate_range)
-        )
+        deviation = deviation_of(best.rate_range)
+        rate = Dated(best.value, best.currency, start, "freight_rates", deviation)
+        return self._keep(asked, rate)
+
+    def _keep(self, asked: tuple[object, ...], rate: Dated) -> Dated:
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[asked] = rate
+        return rate
 
     @classmethod
     def from_document(cls, said: Mapping[str, Any]) -> CostRates:

@@ -110,15 +110,18 @@ class Encoding:
         numeric: Covariates that are numbers.
         categorical: Covariates that are categories.
         layout: Where the numbers go.
+        width: Number of columns.
     """
 
     numeric: tuple[NumericSource, ...]
     categorical: tuple[CategoricalSource, ...]
     layout: Layout = field(init=False, repr=False, compare=False)
+    width: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Note where numbers go."""
+        """Note where numbers go, and how many columns there are."""
         object.__setattr__(self, "layout", Layout.of(self.numeric))
+        object.__setattr__(self, "width", len(self.features))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -129,12 +132,6 @@ class Encoding:
         for kind in self.categorical:
             names += [f"{kind.name}={level}" for level in kind.levels]
         return tuple(names)
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        numbers = sum(1 + one.may_miss for one in self.numeric)
-        return numbers + sum(len(one.levels) for one in self.categorical)
 
     @property
     def digest(self) -> str:
@@ -197,8 +194,10 @@ class Encoding:
             values = np.array([numbers[one.name] for one in self.numeric])
             outside |= ((values < at.lows) | (values > at.highs)).any(axis=0)
             missing = np.isnan(values)
-            rows[:, at.columns] = np.where(missing, at.stand_ins, values).T
-            rows[:, at.flag_columns] = missing[at.flagged].T
+            if missing.any():
+                rows[:, at.flag_columns] = missing[at.flagged].T
+                values = np.where(missing, at.stand_ins, values)
+            rows[:, at.columns] = values.T
         at_column = self.width - sum(len(one.levels) for one in self.categorical)
         for kind in self.categorical:
             for row, value in enumerate(kinds[kind.name]):
@@ -224,14 +223,9 @@ class Encoding:
                 model learned from none that did.
         """
         numbers = {column.name: column for column in query.numeric}
-        kinds = {column.name: column for column in query.categorical}
-        for name, sources, sent in (
-            ("numeric", self.numeric, set(numbers)),
-            ("categorical", self.categorical, set(kinds)),
-        ):
-            absent = [source.name for source in sources if source.name not in sent]
-            if absent:
-                raise InvalidField(name, f"must hold covariate {absent[0]!r}: the model reads it")
+        kinds = {column.name: column.values for column in query.categorical}
+        _check_sent("numeric", self.numeric, numbers)
+        _check_sent("categorical", self.categorical, kinds)
         found = {}
         for source in self.numeric:
             column = numbers[source.name]
@@ -243,4 +237,15 @@ class Encoding:
             if column.missing_rows.size:
                 found[source.name] = column.values.copy()
                 found[source.name][column.missing_rows] = math.nan
-        return self.encode(found, {one.name: kinds[one.name].values for one in self.categorical})
+        return self.encode(found, kinds)
+
+
+def _check_sent(
+    field_name: str,
+    sources: Sequence[NumericSource | CategoricalSource],
+    sent: Mapping[str, object],
+) -> None:
+    for source in sources:
+        if source.name not in sent:
+            requirement = f"must hold covariate {source.name!r}: the model reads it"
+            raise InvalidField(field_name, requirement)

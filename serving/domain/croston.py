@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -75,10 +75,23 @@ def teunter_syntetos_babai(demand: Floats, start: Rate, alpha: float) -> Floats:
         >>> teunter_syntetos_babai(np.array([[0.0, 0.0]]), start, 0.5)
         array([0.5])
     """
-    size, chance = start.size, 1.0 / start.interval
-    for period in demand.T:
-        seen, occurred = ~np.isnan(period), period > 0
-        size = np.where(occurred, size + alpha * (period - size), size)
-        chance = np.where(seen, chance + alpha * (occurred - chance), chance)
-    rate: Floats = size * chance
+    seen, occurred = ~np.isnan(demand), demand > 0
+    sizes = np.where(occurred, demand, 0.0)
+    size = _smoothed(start.size, sizes, occurred, alpha)
+    rate: Floats = size * _smoothed(1.0 / start.interval, occurred, seen, alpha)
     return rate
+
+
+def _smoothed(
+    start: Floats, values: NDArray[Any], where: NDArray[np.bool_], alpha: float
+) -> Floats:
+    """Smooth values exponentially in the periods where there is one, shape (n,).
+
+    Summed at once: each value weighs alpha, and as much less as values came after it.
+    """
+    passed = where.cumsum(axis=1)
+    count = passed[:, -1:]
+    keep = (1.0 - alpha) ** np.arange(values.shape[1] + 1)
+    weight = np.where(where, keep[count - passed], 0.0)
+    smoothed: Floats = keep[count[:, 0]] * start + alpha * (weight * values).sum(axis=1)
+    return smoothed

@@ -215,6 +215,16 @@ class SeriesRecords:
     location: Floats
     future: Floats
 
+    def take(self, rows: NDArray[np.integer]) -> SeriesRecords:
+        """Return the records of some series, in the order of their rows."""
+        return SeriesRecords(
+            origin=self.origin,
+            state=self.state[rows],
+            product=self.product[rows],
+            location=self.location[rows],
+            future=self.future[rows],
+        )
+
 
 def date_columns(origin: np.datetime64, horizon: int) -> Floats:
     """Return the columns that follow from the date alone, shape (horizon, 8)."""

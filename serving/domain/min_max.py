@@ -127,7 +127,7 @@ class MinMax:
         Source: Zheng and Federgruen, "Finding optimal (s, S) policies is about as simple as
         evaluating a single policy", Operations Research 39 (1991).
         """
-        step = _step(demand.between)
+        step = grid_step(demand.between)
         search = _Search(demand, step, (ordering_cost, underage_cost, overage_cost))
         point, up_to, cost = search.run()
         return _Grid.of(demand, (up_to - point) * step, step).policy(point * step, cost)
@@ -151,9 +151,9 @@ class _Grid:
 
     @classmethod
     def of(cls, demand: MinMaxDemand, gap: float, step: float | None = None) -> _Grid:
-        step = step or _step(demand.between)
+        step = step or grid_step(demand.between)
         cells = max(1, round(gap / step))
-        single = _cells(demand.between, step)
+        single = cell_shares(demand.between, step)
         if cells + single.size > MAX_CELLS:
             raise InvalidField("order_quantity", "must be nearer to the demand of a review period")
         density = _renewal(single, cells)
@@ -202,7 +202,7 @@ class _Search:
         self._step = step
         self._cover = demand.over_cover
         self._ordering, self._underage, self._overage = costs
-        self._single = _cells(demand.between, step)
+        self._single = cell_shares(demand.between, step)
         self._density = np.zeros(0)
         self._kept: dict[int, float] = {}
 
@@ -245,15 +245,33 @@ class _Search:
         return float((self._ordering + running) / density.sum())
 
 
-def _step(between: Law) -> float:
-    """Return the units of a cell: one where demand is in whole units."""
+def grid_step(between: Law) -> float:
+    """Return the units of a cell: one where demand is in whole units.
+
+    Args:
+        between: Demand between two reviews.
+
+    Returns:
+        Units, above 0.
+    """
     if between.whole:
         return 1.0
     return (math.sqrt(between.variance) or between.mean or 1.0) / _CELLS_OF_SPREAD
 
 
-def _cells(law: Law, step: float) -> Floats:
-    """Return the probabilities of demand by cell, each cell around its middle."""
+def cell_shares(law: Law, step: float) -> Floats:
+    """Return the probabilities of demand by cell, each cell around its middle.
+
+    Args:
+        law: The demand.
+        step: Units of a cell, above 0.
+
+    Returns:
+        Probabilities of 0, 1, 2 ... cells, summing to 1, shape (cells,).
+
+    Raises:
+        InvalidField: If it spans too many cells.
+    """
     last = math.ceil(law.quantile(1.0 - _CERTAIN) / step) + 1
     if last > MAX_CELLS:
         raise InvalidField("demand", f"must span at most {MAX_CELLS:,} units a review period")

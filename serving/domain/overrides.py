@@ -100,6 +100,41 @@ def lay_over(
     return found_mean, found
 
 
+def lay_over_sum(
+    total: tuple[float, Floats], daily: Floats, days: Sequence[int], overrides: Sequence[Override]
+) -> tuple[float, Floats]:
+    """Lay overrides of days over the forecast of their sum.
+
+    As the distribution of each day keeps its shape, so does that of the sum: mean and quantiles
+    move in proportion to the sum of the daily means, as they would exactly if all days moved alike.
+    Units said of a day on which the model expects nothing are added.
+
+    Args:
+        total: Mean of the sum, and its quantiles, shape (levels,), in units.
+        daily: The model's own expected units a day, shape (days,).
+        days: The days of the sum, shape (days,).
+        overrides: Overrides in force; those of other days change nothing.
+
+    Returns:
+        New mean and quantiles of the sum; the same ones where no override is of its days.
+
+    Example:
+        >>> import numpy as np
+        >>> hand = [Override(day=8, author="ana", created=6, factor=2.0)]
+        >>> lay_over_sum((10.0, np.array([8.0, 14.0])), np.array([3.0, 2.0]), [7, 8], hand)
+        (14.0, array([11.2, 19.6]))
+    """
+    mean, quantiles = total
+    if not {override.day for override in overrides} & set(days):
+        return total
+    said, _ = lay_over(daily, daily[:, None], days, overrides)
+    expecting = daily > 0
+    added = float(said[~expecting].sum())
+    own = float(daily[expecting].sum())
+    ratio = float(said[expecting].sum()) / own if own > 0 else 1.0
+    return mean * ratio + added, quantiles * ratio + added
+
+
 def told(days: Sequence[int], overrides: Sequence[Override]) -> str:
     """Say whose overrides hold on how many days; empty where none does."""
     held = [override for override in overrides if override.day in set(days)]

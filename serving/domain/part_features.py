@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,11 +50,13 @@ class Part:
         sku: Its code.
         attributes: Values by name, as text.
         components: Code and quantity of each line of its bill.
+        measures: What its bill weighs and takes, as `bill_measures` adds it up.
     """
 
     sku: str
     attributes: Attributes
     components: tuple[tuple[str, float], ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class PartEncoding:
     """Which attributes count, and in which column.
 
     Attributes:
-        numbers: Attributes of the part that are numbers.
+        numbers: Attributes of the part that are numbers, and measures of its bill.
         words: Attribute and word of the part that count 1 where it has that word.
         component_numbers: Attributes of components that are numbers: their sum over the units of
             the bill, their greatest and their least value.
@@ -166,44 +168,78 @@ class PartEncoding:
         return _Columns(self.component_numbers, self.component_words, start=0)
 
     @cached_property
+    def _first(self) -> int:
+        """Column of a part's row at which those of its components begin."""
+        return 2 + len(self.numbers) + len(self.words)
+
+    @cached_property
     def width(self) -> int:
         """Columns of a part, behind those of a quote."""
         return len(self.features) - len(QUOTE_FEATURES)
 
-    def part_row(self, part: Part, components: Mapping[str, Attributes]) -> Floats:
-        """Lay out what is known of one part.
+    def part_rows(self, parts: Sequence[Part], components: Mapping[str, Attributes]) -> Floats:
+        """Lay out what is known of some parts.
 
         Args:
-            part: The part.
-            components: Attributes of its components by code; those of others are not read.
+            parts: The parts.
+            components: Attributes of their components by code; those of others are not read.
 
         Returns:
-            Its columns, NaN where a number is unknown, shape (width,).
+            Their columns, NaN where a number is unknown, shape (n, width).
         """
-        row = np.zeros(self.width)
-        row[2 : 2 + len(self.numbers)] = np.nan
-        columns, values = self._own.of(part.attributes)
-        row[columns] = values
-        row[0] = sum(quantity for _, quantity in part.components)
-        row[1] = len(part.components)
-        self._add_components(row, part, components)
-        return row
+        rows = np.zeros((len(parts), self.width))
+        rows[:, 2 : 2 + len(self.numbers)] = np.nan
+        start, count = self._first, len(self.component_numbers)
+        rows[:, start + count : start + 3 * count] = np.nan
+        for row, part in zip(rows, parts, strict=True):
+            columns, values = self._own.of(part.attributes)
+            row[columns] = values
+            for name, measure in part.measures.items():
+                column = self._own.number(name)
+                if column is not None:
+                    row[column] = measure
+            row[0] = sum(quantity for _, quantity in part.components)
+            row[1] = len(part.components)
+        self._add_components(rows, parts, components)
+        return rows
 
     def _add_components(
-        self, row: Floats, part: Part, components: Mapping[str, Attributes]
+        self, rows: Floats, parts: Sequence[Part], components: Mapping[str, Attributes]
     ) -> None:
-        start, count = 2 + len(self.numbers) + len(self.words), len(self.component_numbers)
-        numbers = row[start : start + 3 * count].reshape(3, count)
-        numbers[1:] = np.nan
-        words = row[start + 3 * count :]
-        for component, quantity in part.components:
-            columns, values = self._components.of(components.get(component, {}))
-            own = columns < count
-            at, value = columns[own], values[own]
-            numbers[0, at] += quantity * value
-            numbers[1, at] = np.fmax(numbers[1, at], value)
-            numbers[2, at] = np.fmin(numbers[2, at], value)
-            words[columns[~own] - count] += quantity
+        """Add up the lines of all bills at once, each part's in the order of its bill."""
+        lines = [(row, *line) for row, part in enumerate(parts) for line in part.components]
+        if not lines:
+            return
+        row, codes, quantity = zip(*lines, strict=True)
+        place = {code: place for place, code in enumerate(dict.fromkeys(codes))}
+        said = [self._components.of(components.get(code, {})) for code in place]
+        counts = np.array([len(columns) for columns, _ in said])
+        line = np.array([place[code] for code in codes])
+        repeats = counts[line]
+        at = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        at += np.repeat((np.cumsum(counts) - counts)[line], repeats)
+        column = np.concatenate([columns for columns, _ in said])[at]
+        value = np.concatenate([values for _, values in said])[at]
+        units = np.repeat(np.array(quantity, dtype=np.float64), repeats)
+        self._add(rows, np.repeat(np.array(row), repeats), column, value, units)
+
+    def _add(
+        self,
+        rows: Floats,
+        row: NDArray[np.int64],
+        column: NDArray[np.int64],
+        value: Floats,
+        units: Floats,
+    ) -> None:
+        count = len(self.component_numbers)
+        number = column < count
+        flat = rows.reshape(-1)
+        place = row * self.width + self._first + column
+        inner, inner_value = place[number], value[number]
+        np.add.at(flat, inner, units[number] * inner_value)
+        np.fmax.at(flat, inner + count, inner_value)
+        np.fmin.at(flat, inner + 2 * count, inner_value)
+        np.add.at(flat, place[~number] + 2 * count, units[~number])
 
     def rows(self, skus: Sequence[str], terms: Terms, parts: Floats) -> NDArray[np.float32]:
         """Lay out the rows the model reads.
@@ -211,7 +247,7 @@ class PartEncoding:
         Args:
             skus: Code of each part.
             terms: Terms of each quote.
-            parts: Columns of each part as `part_row` gives them, shape (n, width).
+            parts: Columns of each part as `part_rows` gives them, shape (n, width).
 
         Returns:
             Rows, NaN where a term is unknown, shape (n, features).
@@ -249,6 +285,10 @@ class _Columns:
         first = start + len(numbers)
         self._words = {pair: first + place for place, pair in enumerate(words)}
 
+    def number(self, name: str) -> int | None:
+        """Return the column of a number, or None where it does not count."""
+        return self._numbers.get(name)
+
     def of(self, attributes: Attributes) -> tuple[NDArray[np.int64], Floats]:
         """Return columns and values of what counts among the attributes."""
         found: dict[int, float] = {}
@@ -264,6 +304,31 @@ class _Columns:
                 if column is not None:
                     found[column] = 1.0
         return np.array(list(found), dtype=np.int64), np.array(list(found.values()))
+
+
+def bill_measures(lines: Iterable[tuple[float, str, float, float]]) -> dict[str, float]:
+    """Add up what the lines of a bill weigh, in all and by commodity, and the work they take.
+
+    Args:
+        lines: Quantity, commodity (empty for none), kilograms and minutes a unit of each line.
+
+    Returns:
+        Sums by name; a sum of nothing is left out.
+
+    Example:
+        >>> bill_measures([(2.0, "steel", 1.5, 0.0), (1.0, "", 0.0, 4.0)])
+        {'bill mass_kg': 3.0, 'bill mass_kg of steel': 3.0, 'bill labor_minutes': 4.0}
+    """
+    sums: dict[str, float] = {}
+    for quantity, commodity, mass, minutes in lines:
+        if mass:
+            names = ("bill mass_kg", f"bill mass_kg of {commodity}")
+            for name in names if commodity else names[:1]:
+                sums[name] = sums.get(name, 0.0) + quantity * mass
+        if minutes:
+            name = "bill labor_minutes"
+            sums[name] = sums.get(name, 0.0) + quantity * minutes
+    return sums
 
 
 def number_of(text: str) -> float | None:

@@ -98,7 +98,7 @@ def at_most(demand: Protection, units: Floats) -> Floats:
         >>> at_most(one, np.array([3.0])).round(6)
         array([0.7])
     """
-    return _reached(demand, units)[0]
+    return _reached(demand, units, demand.quantiles <= units[:, None, None])
 
 
 def loss(demand: Protection, units: Floats) -> Floats:
@@ -164,12 +164,12 @@ def _within(demand: Protection, wanted: Floats) -> Floats:
     low, high = np.full(series, -1), np.full(series, last)
     while (high - low > 1).any():
         middle = (low + high + 1) // 2
-        enough = _reached(demand, knots[rows, middle])[0] >= wanted - _SAME
+        enough = at_most(demand, knots[rows, middle]) >= wanted - _SAME
         open_ = high - low > 1
         high = np.where(enough & open_, middle, high)
         low = np.where(~enough & open_, middle, low)
     left, right = knots[rows, np.maximum(low, 0)], knots[rows, high]
-    start, end = _reached(demand, left)[0], _reached(demand, right)[1]
+    start, end = at_most(demand, left), _below(demand, right)
     share = np.ones(series)
     np.divide(wanted - start, end - start, out=share, where=end > start)
     found: Floats = left + np.clip(share, 0.0, 1.0) * (right - left)
@@ -200,8 +200,9 @@ def fill_rate(over_cover: Protection, over_lead: Protection, up_to: Floats) -> F
     """
     asked = mean(over_cover) - mean(over_lead)
     short = loss(over_cover, up_to) - loss(over_lead, up_to)
-    missed = 1.0 - at_most(over_cover, up_to)
-    np.divide(short, asked, out=missed, where=asked > 0)
+    some = asked > 0
+    missed = np.zeros(some.shape) if some.all() else 1.0 - at_most(over_cover, up_to)
+    np.divide(short, asked, out=missed, where=some)
     return 1.0 - np.clip(missed, 0.0, 1.0)
 
 
@@ -229,10 +230,8 @@ def level_for_fill_rate(over_cover: Protection, over_lead: Protection, wanted: F
 def _area(demand: Protection, sums: Floats) -> Floats:
     """Add half the widths of the levels times sums of their ends, shape (n, covers, pieces)."""
     pieces = np.diff(demand.levels) * 0.5 * sums
-    total = pieces[..., 0]
-    for piece in range(1, pieces.shape[-1]):  # one after the other: the same bits in any batch
-        total = total + pieces[..., piece]
-    return _mixed(demand, total)
+    # Added one after the other, as a running sum is: the same bits in any batch.
+    return _mixed(demand, pieces.cumsum(axis=-1)[..., -1])
 
 
 def _mixed(demand: Protection, parts: Floats) -> Floats:
@@ -245,13 +244,14 @@ def _mixed(demand: Protection, parts: Floats) -> Floats:
     return total
 
 
-def _reached(demand: Protection, units: Floats) -> tuple[Floats, Floats]:
-    """Return P(D <= x) and P(D < x) at each series' units x, shape (n,) each."""
-    at = units[:, None, None]
-    return (
-        _mixed(demand, _read(demand, units[:, None], (demand.quantiles <= at).sum(axis=2))),
-        _mixed(demand, _read(demand, units[:, None], (demand.quantiles < at).sum(axis=2))),
-    )
+def _below(demand: Protection, units: Floats) -> Floats:
+    """Return P(D < x) at each series' units x, shape (n,)."""
+    return _reached(demand, units, demand.quantiles < units[:, None, None])
+
+
+def _reached(demand: Protection, units: Floats, passed: NDArray[np.bool_]) -> Floats:
+    """Return the probability reached at each series' units x, given the quantiles passed, (n,)."""
+    return _mixed(demand, _read(demand, units[:, None], np.count_nonzero(passed, axis=2)))
 
 
 def _read(demand: Protection, units: Floats, passed: NDArray[np.intp]) -> Floats:

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from serving.domain import protection
 from serving.domain.inventory_formulas import cover_demand_std
 from serving.domain.protection import level_for_fill_rate
-from serving.domain.replenishment import ReorderMethod
+from serving.domain.replenishment import MAX_SERVICE_LEVEL, ReorderMethod, served
 from serving.domain.supply import TargetKind
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class ReorderTerms:
         service_level: Probability of no stock-out in a cycle, shape (n,).
         minimum_order_quantity: Least units a supplier accepts, shape (n,).
         pack_size: Units in a pack, 0 where there are none, shape (n,).
+        target_kind: What the service level is, a TargetKind: probability of no stock-out in a
+            cycle, fill rate, or critical ratio of the costs, shape (n,).
     """
 
     on_hand: Floats
@@ -56,6 +58,25 @@ class ReorderTerms:
     service_level: Floats
     minimum_order_quantity: Floats
     pack_size: Floats
+    target_kind: Floats
+
+    @property
+    def by_fill_rate(self) -> NDArray[np.bool_]:
+        """Where a fill rate is promised, shape (n,)."""
+        filled: NDArray[np.bool_] = self.target_kind == TargetKind.FILL_RATE
+        return filled
+
+    @property
+    def promisable(self) -> NDArray[np.bool_]:
+        """Where what is promised can be, shape (n,)."""
+        level = self.service_level
+        some = (level > 0) & (level < 1) & (self.by_fill_rate | (level <= MAX_SERVICE_LEVEL))
+        by_cycle = self.target_kind == TargetKind.CYCLE_SERVICE
+        return np.where(by_cycle, served(level), some)
+
+    def kind(self, row: int) -> TargetKind:
+        """Return what is promised of one series."""
+        return TargetKind(int(self.target_kind[row]))
 
     @property
     def position(self) -> Floats:
@@ -86,19 +107,6 @@ class ReorderTerms:
         return ReorderTerms(
             **{part.name: getattr(self, part.name)[rows] for part in dataclasses.fields(self)}
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How a level is computed, the same for all series decided on together.
-
-    Attributes:
-        method: From what it is computed.
-        target: What it promises.
-    """
-
-    method: ReorderMethod = ReorderMethod.DISTRIBUTION
-    target: TargetKind = TargetKind.CYCLE_SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,11 @@ class Outlook:
     holding: Floats
 
 
-def decide(terms: ReorderTerms, demand: CoverDemand, rule: Rule) -> ReorderLevels:
+def decide(
+    terms: ReorderTerms,
+    demand: CoverDemand,
+    method: ReorderMethod = ReorderMethod.DISTRIBUTION,
+) -> ReorderLevels:
     """Compute level, safety stock, stock-out probability and order of n series.
 
     Under DISTRIBUTION the level is the least that keeps the promise over lead time plus review
@@ -152,9 +164,10 @@ def decide(terms: ReorderTerms, demand: CoverDemand, rule: Rule) -> ReorderLevel
     the fill rate are read off the distribution under every method.
 
     Args:
-        terms: Stock and terms of n series; service levels within the trained ones hold the target.
+        terms: Stock and terms of n series, what they promise within what can be. A fill rate is
+            read under DISTRIBUTION alone.
         demand: Demand of the same series.
-        rule: How the level is computed.
+        method: How the levels are computed.
 
     Returns:
         What the series need, each array of shape (n,).
@@ -163,17 +176,15 @@ def decide(terms: ReorderTerms, demand: CoverDemand, rule: Rule) -> ReorderLevel
     4th ed. (2017), chapters 6 and 7.
     """
     over_cover = demand.over_cover
-    if rule.method in {ReorderMethod.DISTRIBUTION, ReorderMethod.NORMAL}:
+    if method in {ReorderMethod.DISTRIBUTION, ReorderMethod.NORMAL}:
         expected = demand.mean
-        if rule.method is ReorderMethod.NORMAL:
+        if method is ReorderMethod.NORMAL:
             order_up_to = np.maximum(0.0, expected + ndtri(terms.service_level) * demand.std())
-        elif rule.target is TargetKind.FILL_RATE:
-            order_up_to = level_for_fill_rate(over_cover, demand.over_lead, terms.service_level)
         else:
-            order_up_to = protection.quantile(over_cover, terms.service_level)
+            order_up_to = _promised_level(terms, demand)
         safety = order_up_to - expected
     else:
-        uncertain = rule.method is ReorderMethod.TEXTBOOK
+        uncertain = method is ReorderMethod.TEXTBOOK
         expected = demand.forecast.daily_mean * terms.days
         safety = ndtri(terms.service_level) * cover_demand_std(
             terms.days,
@@ -198,6 +209,22 @@ def decide(terms: ReorderTerms, demand: CoverDemand, rule: Rule) -> ReorderLevel
         ),
         fill_rate=protection.fill_rate(over_cover, demand.over_lead, order_up_to),
     )
+
+
+def _promised_level(terms: ReorderTerms, demand: CoverDemand) -> Floats:
+    """Return the least level that keeps what is promised of each series."""
+    filled = np.flatnonzero(terms.by_fill_rate)
+    if not filled.size:
+        return protection.quantile(demand.over_cover, terms.service_level)
+    if filled.size == terms.on_hand.size:
+        return level_for_fill_rate(demand.over_cover, demand.over_lead, terms.service_level)
+    level = np.empty(terms.on_hand.size)
+    other = np.flatnonzero(~terms.by_fill_rate)
+    level[other] = protection.quantile(demand.over_cover.take(other), terms.service_level[other])
+    level[filled] = level_for_fill_rate(
+        demand.over_cover.take(filled), demand.over_lead.take(filled), terms.service_level[filled]
+    )
+    return level
 
 
 def outlook(demand: CoverDemand, positions: Floats) -> Outlook:

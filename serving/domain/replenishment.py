@@ -60,7 +60,7 @@ class ReorderQuery:
         method: How the order-up-to level is computed.
         plan: Decisions for the days of the cover, each day once.
         lead_time: Distribution of the lead time, in place of its days and deviation.
-        target: What is promised.
+        target: What is promised; None is as the policy table says, by cycle where it is silent.
         fill_rate: Share of demand met at once, above 0 and below 1, where that is the target.
         underage_cost: Money lost per unit not met in a cycle, 0 or more.
         overage_cost: Money lost per unit left over at the end of a cycle, 0 or more.
@@ -81,7 +81,7 @@ class ReorderQuery:
     method: ReorderMethod = ReorderMethod.DISTRIBUTION
     plan: tuple[PlanDay, ...] = ()
     lead_time: LeadTimeInputs | None = None
-    target: TargetKind = TargetKind.CYCLE_SERVICE
+    target: TargetKind | None = None
     fill_rate: float | None = None
     underage_cost: float | None = None
     overage_cost: float | None = None
@@ -111,12 +111,17 @@ class ReorderQuery:
         check_cover(name, (self.lead_time_days or 0.0) + (self.review_days or 0.0))
         if self.plan:
             check_plan(self.plan)
-        if self.target is not TargetKind.CYCLE_SERVICE:
+        if self.promised is not TargetKind.CYCLE_SERVICE:
             self._check_target()
         if self.lead_time is not None:
             _check_absent(self, "lead_time", ("lead_time_days", "lead_time_std_days"))
         if self.supply is not None:
             self._check_supply(self.supply)
+
+    @property
+    def promised(self) -> TargetKind:
+        """What is promised, by cycle where nothing is said."""
+        return self.target or TargetKind.CYCLE_SERVICE
 
     @property
     def ratio(self) -> float:
@@ -132,10 +137,7 @@ class ReorderQuery:
                 raise InvalidField("fill_rate", "must be above 0 and below 1")
             return
         check_costs(self.underage_cost or 0.0, self.overage_cost or 0.0)
-        if self.ratio > MAX_SERVICE_LEVEL:
-            raise BeyondTrained(
-                "underage_cost", limit=f"at most {MAX_SERVICE_LEVEL:g} of both costs together"
-            )
+        check_ratio(self.ratio)
 
     def _check_supply(self, supply: Supply) -> None:
         supply.check_pack("pack_size", self.pack_size)
@@ -168,7 +170,9 @@ class Reorder:
         stockout_probability: Probability that demand over the cover exceeds the position before
             this order.
         cover_days: Lead time plus review period, rounded up to whole days.
-        service_level: Promised probability of no stock-out in a cycle.
+        service_level: What is promised, as the target says: probability of no stock-out in a cycle,
+            fill rate, or critical ratio of the costs.
+        target: What is promised, by the request or the policy table.
         table_inputs: Inputs taken from tables, by field name, ascending.
         reason: The decision in one sentence.
         provenance: Where the answer came from.
@@ -191,6 +195,7 @@ class Reorder:
     stockout_probability: float
     cover_days: int
     service_level: float
+    target: TargetKind
     table_inputs: tuple[str, ...]
     reason: str
     provenance: Provenance
@@ -246,6 +251,23 @@ def check_service_level(name: str, level: float) -> None:
     if MAX_SERVICE_LEVEL < level < 1:
         raise BeyondTrained(name, limit=_SERVICE_RULE)
     raise InvalidField(name, f"must be {_SERVICE_RULE}")
+
+
+def check_ratio(ratio: float) -> None:
+    """Refuse a critical ratio that no level answers to.
+
+    Args:
+        ratio: Underage cost over underage plus overage cost; NaN where both are 0.
+
+    Raises:
+        BeyondTrained: If it is above the highest service level.
+        InvalidField: If it is undefined or 0.
+    """
+    if ratio > MAX_SERVICE_LEVEL:
+        limit = f"at most {MAX_SERVICE_LEVEL:g} of both costs together"
+        raise BeyondTrained("underage_cost", limit=limit)
+    if not ratio > 0:
+        raise InvalidField("underage_cost", "must be above 0 where the least cost is promised")
 
 
 def check_cover(name: str, days: float) -> None:

@@ -50,6 +50,9 @@ PATTERNS, HISTORIES = len(DemandPattern), len(HISTORY_NAMES)
 AHEAD_CUTS = (7, 28)  # days ahead above which another group begins
 # Expected units at which another group begins: about two and a half times the one before.
 SIZE_CUTS = (0.05, 0.125, 0.3, 0.8, 2.0, 5.0, 12.0, 30.0, 80.0, 200.0, 500.0)
+# A tuple would become an array in every call.
+_HISTORY_CUTS = np.array(HISTORY_CUTS, dtype=np.float32)
+_AHEAD_CUTS, _SIZE_CUTS = np.array(AHEAD_CUTS), np.array(SIZE_CUTS)
 SHAPE_GROUPS = (2, HISTORIES, PATTERNS, len(AHEAD_CUTS) + 1, len(SIZE_CUTS) + 1)
 _TIER_NAMES = {
     DemandTier.MULTIPLICATIVE: "level x weekday x season",
@@ -137,14 +140,23 @@ class Routes:
 
     def expected(self, tier: DemandTier, records: SeriesRecords, horizon: int) -> Floats:
         """Return what a tier expects of each day, shape (n, horizon), units, 0 or more."""
-        parts, naive = self.parts(tier, records, horizon), seasonal_naive(records, horizon)
+        parts = self.parts(tier, records, horizon)
         if parts is None:
-            return naive
+            return seasonal_naive(records, horizon)
         found = parts.expected
-        return np.where(np.isnan(found), naive, found)
+        unknown = np.isnan(found)
+        if unknown.any():
+            found = np.where(unknown, seasonal_naive(records, horizon), found)
+        return found
 
     def daily(
-        self, tier: DemandTier, records: SeriesRecords, effect: Floats, *, sales: bool
+        self,
+        tier: DemandTier,
+        records: SeriesRecords,
+        effect: Floats,
+        *,
+        sales: bool,
+        cells: Indices | None = None,
     ) -> tuple[Floats, Floats]:
         """Answer for each day ahead.
 
@@ -153,14 +165,16 @@ class Routes:
             records: Records of n series.
             effect: What the plan does to each day, as a factor, shape (n, horizon).
             sales: Whether sales are asked for rather than demand in stock.
+            cells: What `cells_of` says of the series, where it is at hand.
 
         Returns:
             Mean, shape (n, horizon), and quantiles, shape (n, horizon, levels), units a day.
         """
         horizon = effect.shape[1]
         expected = self.expected(tier, records, horizon) * effect
-        ahead = np.broadcast_to(np.arange(1, horizon + 1), expected.shape)
-        group = shape_groups(cells_of(records.state)[:, None], ahead, expected, sales=sales)
+        ahead = np.arange(1, horizon + 1)
+        of = cells_of(records.state) if cells is None else cells
+        group = shape_groups(of[:, None], ahead, expected, sales=sales)
         shapes = self.shapes[tier]
         return expected * shapes.mean[group], expected[:, :, None] * shapes.daily[group]
 
@@ -215,7 +229,7 @@ class Routes:
 def cells_of(state: NDArray[np.float32]) -> Indices:
     """Return the cell of each series, shape (n,): its pattern by the length of its history."""
     observed = state[:, STATE["observed_days"].start]
-    history = np.searchsorted(HISTORY_CUTS, observed, side="right")
+    history = _HISTORY_CUTS.searchsorted(observed, side="right")
     return (patterns(state) - 1) * HISTORIES + history
 
 
@@ -238,8 +252,8 @@ def shape_groups(
         np.asarray(int(sales)),
         history,
         pattern,
-        np.searchsorted(AHEAD_CUTS, ahead, side="left"),
-        np.searchsorted(SIZE_CUTS, expected, side="right"),
+        _AHEAD_CUTS.searchsorted(ahead, side="left"),
+        _SIZE_CUTS.searchsorted(expected, side="right"),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from serving.domain.inventory_policy import check_finite, check_not_negative, check_positive
 from serving.domain.laws import Law, least, over_lead_time
 from serving.domain.min_max import MinMax, MinMaxDemand
+from serving.domain.undershoot import UndershotLaw, positions_above
 from serving.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class StockPolicyInputs:
         demand: Demand of a day, days being independent.
         lead_time: Days from order to receipt.
         target: What is promised.
-        review_days: Days between reviews; None where the policy has none or its default.
+        review_days: Days between reviews; None where the policy has none or its default. An order
+            quantity without them is watched without pause, and seen at its reorder point.
         order_quantity: Units per order, above 0; None where the policy needs none.
         ordering_cost: Money per order, 0 or more.
     """
@@ -108,8 +110,8 @@ class StockPolicyInputs:
         """Refuse what the policy needs and does not have, or has and does not need."""
         check_not_negative("ordering_cost", self.ordering_cost)
         watched = self.kind is StockPolicyKind.ORDER_QUANTITY
-        if watched and self.review_days:
-            raise InvalidField("review_days", "must be absent: the policy watches without pause")
+        if watched:
+            check_not_negative("review_days", self.review_days or 0.0)
         if self.kind in {StockPolicyKind.ORDER_UP_TO, StockPolicyKind.MIN_MAX}:
             check_positive("review_days", self.review_days or 0.0)
         elif self.review_days is not None and not watched:
@@ -179,8 +181,11 @@ def stock_policy(inputs: StockPolicyInputs) -> StockPolicyResult:
 
     (R, S) and base stock: cycle service P(D_{L+R} <= S), fill rate
     1 - (E(D_{L+R} - S)+ - E(D_L - S)+) / E[D_R], cost Cu E(D_{L+R} - S)+ + Co E(S - D_{L+R})+.
-    (s, Q): cycle service P(D_L <= s), fill rate 1 - (E(D_L - s)+ - E(D_L - s - Q)+) / Q, the
-    position being uniform on (s, s + Q]. (s, S): see `MinMax`.
+    (s, Q) watched without pause: cycle service P(D_L <= s), fill rate
+    1 - (E(D_L - s)+ - E(D_L - s - Q)+) / Q, the position being uniform on (s, s + Q]. Looked at
+    every R days it is seen below s, by the undershoot U: cycle service P(D_L + U <= s), fill rate
+    that of an order-up-to level averaged over the same positions, see `UndershotLaw`. (s, S): see
+    `MinMax`.
 
     Args:
         inputs: Policy, demand of a day, lead time and target.
@@ -210,13 +215,15 @@ def stock_policy(inputs: StockPolicyInputs) -> StockPolicyResult:
     """
     daily, lead_time = inputs.demand.law(), inputs.lead_time.lead_time()
     over_lead = over_lead_time(daily, lead_time)
-    if inputs.kind is StockPolicyKind.ORDER_QUANTITY:
+    if inputs.kind is StockPolicyKind.ORDER_QUANTITY and not inputs.review:
         return _order_quantity(inputs, over_lead)
     over_cover = over_lead_time(daily, lead_time, inputs.review)
+    between = daily.over(inputs.review)
     if inputs.kind is StockPolicyKind.MIN_MAX:
-        between = daily.over(inputs.review)
         return _min_max(inputs, MinMaxDemand(between, over_lead, over_cover))
-    return _order_up_to(inputs, daily.over(inputs.review), over_lead, over_cover)
+    if inputs.kind is StockPolicyKind.ORDER_QUANTITY:
+        return _reviewed_quantity(inputs, between, over_lead, over_cover)
+    return _order_up_to(inputs, between, over_lead, over_cover)
 
 
 def _order_up_to(
@@ -243,6 +250,24 @@ def _order_quantity(inputs: StockPolicyInputs, over_lead: Law) -> StockPolicyRes
     point = _level(inputs.target, over_lead, fill)
     levels = (point, point + quantity)
     return _result(inputs.target, levels, over_lead, (_within(over_lead, point), fill(point)))
+
+
+def _reviewed_quantity(
+    inputs: StockPolicyInputs, between: Law, over_lead: Law, over_cover: Law
+) -> StockPolicyResult:
+    quantity = inputs.order_quantity or 0.0
+    above = positions_above(between, quantity)
+
+    def fill(point: float) -> float:
+        short = over_cover.loss(point + above) - over_lead.loss(point + above)
+        return 1.0 - min(1.0, max(0.0, float(short.mean()) / between.mean))
+
+    law = UndershotLaw.of(over_lead, between, quantity)
+    if not between.mean > 0:
+        return _result(inputs.target, (0.0, quantity), law, (1.0, 1.0))
+    point = _level(inputs.target, law, fill)
+    levels = (point, point + quantity)
+    return _result(inputs.target, levels, law, (_within(law, point), fill(point)))
 
 
 def _min_max(inputs: StockPolicyInputs, demand: MinMaxDemand) -> StockPolicyResult:

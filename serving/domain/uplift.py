@@ -33,6 +33,14 @@ class OverlapFlag(enum.IntEnum):
     OUTSIDE_RANGE = 3
 
 
+class UpliftRowStatus(enum.IntEnum):
+    """Outcome of one unit of a question; numbers as in the contract."""
+
+    OK = 1
+    UNKNOWN_UNIT = 2
+    MISSING_COVARIATE = 3
+
+
 class UpliftInterval(enum.IntEnum):
     """What the interval of an effect covers; numbers as in the contract."""
 
@@ -116,12 +124,12 @@ class UnitsQuery:
 
     def _check_numbers(self) -> None:
         values = np.array([number.values for number in self.numeric])
-        if (np.abs(values) <= LARGEST).all():
+        if not values.size or np.abs(values).max() <= LARGEST:
             return
         for index, number in enumerate(self.numeric):
             known = np.delete(number.values, number.missing_rows)
             if not (np.abs(known) <= LARGEST).all():
-                requirement = f"must be at most {LARGEST:g} either way"
+                requirement = f"must be numbers of at most {LARGEST:g} either way"
                 raise InvalidField(f"numeric[{index}].values", requirement)
 
 
@@ -170,6 +178,7 @@ class Uplift:
         propensities: Probability that a unit like this was treated, shape (n,).
         overlap_flags: Whether the data says anything of the unit.
         interval: What the interval covers.
+        row_statuses: Outcome of each asked unit; arrays have an entry for each OK among them.
     """
 
     provenance: Provenance
@@ -180,6 +189,7 @@ class Uplift:
     propensities: Floats
     overlap_flags: tuple[OverlapFlag, ...]
     interval: UpliftInterval
+    row_statuses: tuple[UpliftRowStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from serving.domain.cost import (
     gap_of,
 )
 from serving.domain.cost_rates import CostRates
-from serving.domain.cost_rollup import SPAN_DAYS, Z90, Job, PartRecord, RolledUp, roll_up
+from serving.domain.cost_rollup import SPAN_DAYS, Z90, Job, RolledUp, roll_up
+from serving.domain.cost_usage import PartRecord
 from serving.domain.series import Provenance
 from serving.errors import (
     InvalidField,
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.domain.cost import BatchShouldCostQuery
+    from serving.domain.cost import BatchShouldCostQuery, CostElement
     from serving.ports import Clock, CostModel, ModelSource, ReferenceReader
 
     Floats = NDArray[np.float64]
 
-LOW, MEDIAN, HIGH = 0.1, 0.5, 0.9
+LEVELS = (0.1, 0.5, 0.9)
 ELEMENTS = 5
 NO_BILL = "no bill of materials is stored: this is an estimate from quotes for parts like it"
 UNPRICED = "{} is needed to price the bill: this is an estimate from quotes for parts like it"
@@ -60,6 +61,7 @@ class _Priced:
 
     estimate: float
     quantiles: Floats
+    range: tuple[float, ...]  # the quantiles of LEVELS
 
 
 class CostFlow:
@@ -72,7 +74,7 @@ class CostFlow:
         self._reference = reference
         self._models = models
         self._clock = clock
-        self._rates: tuple[str, CostRates] | None = None
+        self._held: tuple[str, CostDesk, CostRates] | None = None
 
     def estimate(self, query: ShouldCostQuery) -> ShouldCost:
         """Estimate what one part should cost.
@@ -86,10 +88,16 @@ class CostFlow:
         """
         return only(self.estimate_many([query]))
 
-    def estimate_many(self, queries: Sequence[ShouldCostQuery]) -> list[ShouldCost | ParlevelError]:
-        """Return each estimate, or why there is none."""
-        desk, model = CostDesk(self._reference), self._model()
-        rates, today = self._stored_rates(), self._today()
+    def estimate_many(
+        self, queries: Sequence[ShouldCostQuery], *, drivers: bool = True
+    ) -> list[ShouldCost | ParlevelError]:
+        """Return each estimate, or why there is none.
+
+        Args:
+            queries: The questions.
+            drivers: Whether the elements come with their drivers, which take longest to tell.
+        """
+        (desk, rates), model, today = self._stored(), self._model(), self._today()
         rolled: list[RolledUp | str | ParlevelError] = []
         for query in queries:
             try:
@@ -110,7 +118,7 @@ class CostFlow:
         if model is not None and wanted:
             asked = [queries[place] for place in wanted]
             priced = dict(zip(wanted, _priced(asked, desk, model, rates, today), strict=True))
-        answering = _Answering(model, rates, today)
+        answering = _Answering(model, rates, today, drivers)
         return [
             found
             if isinstance(found, ParlevelError)
@@ -124,7 +132,7 @@ class CostFlow:
         Raises:
             InvalidField: If a bill holds a cycle.
         """
-        answers = self.estimate_many(_queries(batch))
+        answers = self.estimate_many(_queries(batch), drivers=False)
         for answer in answers:
             if isinstance(answer, InvalidField):
                 raise answer
@@ -153,7 +161,7 @@ class CostFlow:
             return "" if query.method is ShouldCostMethod.QUOTES else NO_BILL
         job = Job(
             sku=query.sku,
-            record=replace(record, bill=bill),
+            record=replace(record, bill=bill) if query.bill else record,
             day=day,
             currency=query.currency_code,
             plant_id=query.plant_id or record.plant_id,
@@ -173,14 +181,15 @@ class CostFlow:
         except NoModel:
             return None
 
-    def _stored_rates(self) -> CostRates:
-        """Return the rates of the current generation, parsed once."""
-        generation, held = self._reference.generation, self._rates
+    def _stored(self) -> tuple[CostDesk, CostRates]:
+        """Return the reader and the rates of the current generation, parsed once."""
+        generation, held = self._reference.generation, self._held
         if held is None or held[0] != generation:
             said = self._reference.document(RATES, "")
-            held = (generation, CostRates.from_document(said) if said else CostRates())
-            self._rates = held
-        return held[1]
+            rates = CostRates.from_document(said) if said else CostRates()
+            held = (generation, CostDesk(self._reference), rates)
+            self._held = held
+        return held[1], held[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,7 @@ class _Answering:
     model: CostModel | None
     rates: CostRates
     today: dt.date
+    drivers: bool
 
     def answer(
         self, query: ShouldCostQuery, rolled: RolledUp | str, priced: _Priced | None
@@ -199,10 +209,7 @@ class _Answering:
             low, middle, high = (rolled.quantile(z) for z in (-Z90, 0.0, Z90))
             cost, method = rolled.total, ShouldCostMethod.BILL
         elif priced is not None and self.model is not None:
-            levels = self.model.levels
-            low, middle, high = (
-                float(priced.quantiles[levels.index(level)]) for level in (LOW, MEDIAN, HIGH)
-            )
+            low, middle, high = priced.range
             cost, method = priced.estimate, ShouldCostMethod.QUOTES
         else:
             return NoModel("cost", "parlevel train cost")
@@ -217,9 +224,12 @@ class _Answering:
             should_cost_p10=low,
             should_cost_p50=middle,
             should_cost_p90=high,
-            elements=rolled.elements if isinstance(rolled, RolledUp) else (),
+            elements=self._elements(rolled) if isinstance(rolled, RolledUp) else (),
             gap=self._gap(query, cost, priced),
         )
+
+    def _elements(self, rolled: RolledUp) -> tuple[CostElement, ...]:
+        return rolled.elements if self.drivers else rolled.bare_elements
 
     def _gap(self, query: ShouldCostQuery, cost: float, priced: _Priced | None) -> QuoteGap | None:
         price = query.quote.unit_price
@@ -284,12 +294,15 @@ def _priced(
 ) -> list[_Priced]:
     """Return what the model says of some questions, asked together."""
     estimates, quantiles = model.prices(desk.rows(model.encoding, queries, today))
+    ranged = quantiles[:, [model.levels.index(level) for level in LEVELS]].tolist()
     found = []
     for place, query in enumerate(queries):
         wanted = query.currency_code or rates.currency_code or model.currency_code
         source = model.currency_code or wanted
         rate = rates.exchange_rate(source, wanted, query.as_of_date or today, SPAN_DAYS).value
-        found.append(_Priced(float(estimates[place]) * rate, quantiles[place] * rate))
+        money = quantiles[place] * rate
+        held = tuple(value * rate for value in ranged[place])
+        found.append(_Priced(float(estimates[place]) * rate, money, held))
     return found
 
 

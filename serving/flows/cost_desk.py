@@ -1,15 +1,16 @@
-"""What the stored cost tables say, each document read once for all questions of one call."""
+"""What the stored cost tables say, each document read once while it is asked of again."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from serving.domain.cost import BillLine, Incoterm
-from serving.domain.cost_rollup import PartRecord
-from serving.domain.part_features import Part, Terms
+from serving.domain.cost_usage import PartRecord
+from serving.domain.part_features import Part, Terms, bill_measures
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,59 +23,88 @@ if TYPE_CHECKING:
     from serving.ports import ReferenceReader
 
 PART, COMPONENT, RATES = "cost_part", "cost_component", "cost_rates"
+MOST_KEPT = 20_000  # parts, and components, kept at hand
 _EPOCH = np.datetime64("1970-01-01", "D")
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A part as its document says it."""
+
+    record: PartRecord
+    attributes: Attributes
+
+
+_UNREAD = _Stored(PartRecord(), {})
+
+
 class CostDesk:
-    """Reads parts and components for the questions of one call."""
+    """Reads parts and components of one generation, and keeps those asked of last."""
 
     def __init__(self, reference: ReferenceReader) -> None:
         """Take the reader of what the tables say."""
         self._reference = reference
-        self._documents: dict[str, dict[str, Any] | None] = {}
-        self._records: dict[str, PartRecord | None] = {}
+        self._parts: dict[str, _Stored | None] = {}
         self._components: dict[str, Attributes] = {}
 
     def record(self, sku: str) -> PartRecord | None:
         """Return what the tables say of a part, or None where no table has it."""
-        if sku not in self._records:
-            said = self._document(sku)
-            self._records[sku] = None if said is None else _record(said)
-        return self._records[sku]
+        found = self._stored(sku)
+        return None if found is None else found.record
 
     def rows(
         self, encoding: PartEncoding, queries: Sequence[ShouldCostQuery], today: dt.date
     ) -> NDArray[np.float32]:
         """Return the rows the model reads of some questions, shape (n, features)."""
-        seen: dict[str, NDArray[np.float64]] = {}
-        parts = np.empty((len(queries), encoding.width))
-        for place, query in enumerate(queries):
-            if query.bill or query.sku not in seen:
-                row = encoding.part_row(self._part(query), self._components)
-                if query.bill:
-                    parts[place] = row
-                    continue
-                seen[query.sku] = row
-            parts[place] = seen[query.sku]
+        parts: list[Part] = []
+        components: dict[str, Attributes] = {}
+        stored: dict[str, int] = {}
+        places = []
+        for query in queries:
+            known = None if query.bill else stored.get(query.sku)
+            if known is None:
+                known = len(parts)
+                parts.append(self._part(query, components))
+                if not query.bill:
+                    stored[query.sku] = known
+            places.append(known)
+        known_of_parts = encoding.part_rows(parts, components)[places]
         days = [query.as_of_date or today for query in queries]
         terms = terms_of([query.quote for query in queries], days)
-        return encoding.rows([query.sku for query in queries], terms, parts)
+        return encoding.rows([query.sku for query in queries], terms, known_of_parts)
 
-    def _part(self, query: ShouldCostQuery) -> Part:
-        said = self._document(query.sku) or {}
-        record = self.record(query.sku)
-        bill = query.bill or (record.bill if record else ())
+    def _part(self, query: ShouldCostQuery, components: dict[str, Attributes]) -> Part:
+        """Return one part, and note the attributes of its components."""
+        found = self._stored(query.sku)
+        bill = query.bill or (found.record.bill if found else ())
         for line in bill:
-            if line.component not in self._components:
-                found = self._reference.document(COMPONENT, line.component)
-                self._components[line.component] = found or {}
+            if line.component not in components:
+                components[line.component] = self._component(line.component)
         lines = tuple((line.component, line.quantity) for line in bill)
-        return Part(query.sku, said.get("attributes", {}), lines)
+        measured = ((one.quantity, one.commodity, one.mass_kg, one.labor_minutes) for one in bill)
+        attributes = found.attributes if found else {}
+        return Part(query.sku, attributes, lines, bill_measures(measured))
 
-    def _document(self, sku: str) -> dict[str, Any] | None:
-        if sku not in self._documents:
-            self._documents[sku] = self._reference.document(PART, sku)
-        return self._documents[sku]
+    def _stored(self, sku: str) -> _Stored | None:
+        # One look-up: another thread may empty what is kept between a test and a read.
+        known = self._parts.get(sku, _UNREAD)
+        if known is not _UNREAD:
+            return known
+        said = self._reference.document(PART, sku)
+        found = None if said is None else _Stored(_record(said), said["attributes"])
+        if len(self._parts) >= MOST_KEPT:
+            self._parts.clear()
+        self._parts[sku] = found
+        return found
+
+    def _component(self, name: str) -> Attributes:
+        known = self._components.get(name)
+        if known is None:
+            known = self._reference.document(COMPONENT, name) or {}
+            if len(self._components) >= MOST_KEPT:
+                self._components.clear()
+            self._components[name] = known
+        return known
 
 
 def terms_of(quotes: Sequence[Quote], days: Sequence[dt.date]) -> Terms:

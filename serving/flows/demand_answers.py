@@ -22,8 +22,9 @@ from serving.domain.history import STATE, TAIL
 from serving.domain.overrides import lay_over, told
 from serving.domain.periods import Frequency, first_days
 from serving.domain.series import Provenance
+from serving.flows.cover_hands import hands_of, laid_over_covers
 from serving.flows.evidence import EPOCH, Evidence, civil, stack
-from serving.flows.prediction import answered_by, predict_covers, predict_daily
+from serving.flows.prediction import answered_by, answered_in, predict_covers, predict_daily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 
     from serving.domain.demand import CoverQuery, ForecastQuery
     from serving.domain.features import SeriesRecords
+    from serving.domain.ready import ReadyForecast
     from serving.domain.series import PlanDay
     from serving.ports import DemandModel
 
     Floats = NDArray[np.float64]
 
+_TELLING = [STATE[name].start for name in ("observed_days", "interval", f"max_{TAIL}")]
 _FEW_DAYS = 14  # days below which a series' own history says little
 
 
@@ -44,39 +47,50 @@ def forecasts_of(
     model: DemandModel, asked: list[ForecastQuery], found: list[Evidence], now: int
 ) -> list[Forecast]:
     """Answer questions of one origin, horizon and target."""
-    horizon, target = asked[0].horizon, asked[0].target
-    records = stack(found, model.description.frequency)
-    trained = model.description.quantile_levels
+    horizon, target, said = asked[0].horizon, asked[0].target, model.description
+    records = stack(found, said.frequency)
     own, values = predict_daily(model, records, horizon, target)
     mean, quantiles = overridden(found, records, own, values)
-    days = first_days(records.origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
-    unplanned, unpriced = _unplanned(records, horizon), _unpriced(records)
+    unplanned, unpriced = unplanned_days(records, horizon), unpriced_series(records)
     origin, answered = civil(found[0].origin), answered_by(model, records)
+    telling, peak = tellings(records), mean.max(axis=1).tolist()
+    provenances: dict[tuple[int, tuple[str, ...]], Provenance] = {}
     answers = []
     for row, (query, one) in enumerate(zip(asked, found, strict=True)):
         sources = _plan_sources(unplanned[row].tobytes(), one.origin, query.plan)
-        warnings = _warnings(
-            one.route, sources, model.description.frequency, unpriced=unpriced[row]
+        warnings = (
+            *_warnings(one.route, sources, said.frequency, unpriced=unpriced[row]),
+            *_thin(telling[row], peak[row], said.frequency, lone=one.lone),
         )
-        warnings = (*warnings, *_thin(one, mean[row], model.description.frequency))
-        hand = told(days, one.overrides)
+        hand = told(_days(records, horizon), one.overrides) if one.overrides else None
         if hand:
             warnings = (*warnings, hand)
+        known = (max(0, now - one.oldest), warnings)
+        if known not in provenances:
+            provenances[known] = provenance_of(model, *known)
         answers.append(
             Forecast(
                 query=query,
                 origin=origin,
                 route=one.route,
                 mean=mean[row],
-                quantiles=interpolate_levels(trained, quantiles[row], query.levels),
+                quantiles=interpolate_levels(said.quantile_levels, quantiles[row], query.levels),
                 plan_sources=sources,
-                provenance=provenance_of(model, max(0, now - one.oldest), warnings),
+                provenance=provenances[known],
                 answered=answered[row],
-                frequency=model.description.frequency,
+                frequency=said.frequency,
                 model_mean=own[row] if hand else None,
             )
         )
     return answers
+
+
+def _days(records: SeriesRecords, horizon: int) -> list[int]:
+    """Return the first day of each period ahead, days since 1970-01-01."""
+    days: list[int] = (
+        first_days(records.origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
+    )
+    return days
 
 
 def overridden(
@@ -86,7 +100,7 @@ def overridden(
     hands = [(row, one.overrides) for row, one in enumerate(found) if one.overrides]
     if not hands:
         return mean, quantiles
-    days = first_days(records.origin + np.arange(1, mean.shape[1] + 1)).astype(np.int64).tolist()
+    days = _days(records, mean.shape[1])
     mean, quantiles = mean.copy(), quantiles.copy()
     for row, overrides in hands:
         mean[row], quantiles[row] = lay_over(mean[row], quantiles[row], days, overrides)
@@ -106,11 +120,17 @@ def covers_of(
     )
     records = stack(found, model.description.frequency)
     levels = model.description.cover_quantile_levels
-    all_means, sums = predict_covers(model, records, days, DemandTarget.DEMAND)
+    all_means, sums = laid_over_covers(
+        model,
+        records,
+        hands_of(found),
+        days,
+        predict_covers(model, records, days, DemandTarget.DEMAND),
+    )
     covers, mean, quantiles = days[:, 0], all_means[:, 0], sums[:, 0]
     means, daily_means = mean.tolist(), (mean / covers).tolist()
     daily_stds = (distribution_std(levels, quantiles, mean) / np.sqrt(covers)).tolist()
-    unplanned, unpriced = _unplanned(records, int(covers.max())), _unpriced(records)
+    unplanned, unpriced = unplanned_days(records, int(covers.max())), unpriced_series(records)
     origin = civil(found[0].origin)
     answers = []
     for row, (query, one) in enumerate(zip(asked, found, strict=True)):
@@ -119,6 +139,9 @@ def covers_of(
         warnings = _warnings(
             one.route, sources, model.description.frequency, unpriced=unpriced[row]
         )
+        hand = told(_days(records, query.cover_days), one.overrides) if one.overrides else ""
+        if hand:
+            warnings = (*warnings, hand)
         answers.append(
             Cover(
                 origin=origin,
@@ -136,14 +159,14 @@ def covers_of(
     return answers
 
 
-def _unplanned(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
+def unplanned_days(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
     """Return on which days nothing is planned, shape (n, horizon)."""
     planned = records.future.reshape(len(records.future), -1, KNOWN_DAYS)[:, :, :horizon]
     unplanned: NDArray[np.bool_] = np.logical_and.reduce(np.isnan(planned), axis=1)
     return unplanned
 
 
-def _unpriced(records: SeriesRecords) -> list[bool]:
+def unpriced_series(records: SeriesRecords) -> list[bool]:
     """Return which of n series have no price known."""
     unpriced: list[bool] = np.isnan(records.state[:, STATE["price_level"].start]).tolist()
     return unpriced
@@ -186,21 +209,54 @@ def _warnings(
     return tuple(warnings)
 
 
-def _thin(one: Evidence, mean: Floats, frequency: Frequency) -> Iterator[str]:
+def tellings(records: SeriesRecords) -> list[list[float]]:
+    """Return what tells evidence that carries little, of each of n series.
+
+    Returns:
+        Days of own history, days from one sale to the next (NaN where there was none), and the
+        most units of a recent day.
+    """
+    told: list[list[float]] = records.state[:, _TELLING].tolist()
+    return told
+
+
+def _thin(
+    telling: Sequence[float], peak: float, frequency: Frequency, *, lone: bool
+) -> Iterator[str]:
     """Yield what should be known of evidence that carries little, or of a forecast beyond it."""
-    observed, sold, most = (
-        float(one.state[STATE[name].start]) for name in ("observed_days", "interval", f"max_{TAIL}")
-    )
+    observed, sold, most = telling
     unit = frequency.name.lower()
-    if one.lone:
+    if lone:
         yield "its category has never sold: the mean of all products stands in"
     if 0 < observed < _FEW_DAYS:
         days = f"1 {unit}" if observed == 1 else f"{observed:.0f} {unit}s"
         yield f"its history is short: {days}"
     if observed > 0 and math.isnan(sold):
         yield f"no demand has been seen in {observed:.0f} {unit}s"
-    if observed > 0 and most > 0 and float(mean.max()) > most:
+    if observed > 0 and most > 0 and peak > most:
         yield f"more is expected than the most of the last {TAIL} {unit}s, which is {most:g}"
+
+
+def at_hand(model: DemandModel, query: ForecastQuery, found: ReadyForecast, now: int) -> Forecast:
+    """Answer a question from a forecast made ahead of it, as `forecasts_of` does, to the bit."""
+    said, horizon = model.description, query.horizon
+    mean = found.mean[:horizon]
+    sources = _stored_sources(found.unplanned[:horizon])
+    warnings = (
+        *_warnings(found.route, sources, said.frequency, unpriced=found.unpriced),
+        *_thin(found.telling, max(mean.tolist()), said.frequency, lone=found.lone),
+    )
+    return Forecast(
+        query=query,
+        origin=civil(found.origin),
+        route=found.route,
+        mean=mean,
+        quantiles=interpolate_levels(said.quantile_levels, found.quantiles[:horizon], query.levels),
+        plan_sources=sources,
+        provenance=provenance_of(model, max(0, now - found.oldest), warnings),
+        answered=answered_in(model, found.cell),
+        frequency=said.frequency,
+    )
 
 
 def provenance_of(model: DemandModel, age: int | None, warnings: tuple[str, ...]) -> Provenance:

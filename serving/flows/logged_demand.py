@@ -16,13 +16,20 @@ if TYPE_CHECKING:
         ForecastQuery,
     )
     from serving.errors import ParlevelError
-    from serving.ports import Clock, DemandModel, FeatureReader, ModelSource, ServedForecasts
+    from serving.ports import (
+        Clock,
+        DemandModel,
+        FeatureReader,
+        ModelSource,
+        ReadySource,
+        ServedForecasts,
+    )
 
 
 class LoggedDemandFlow(DemandFlow):
     """Answers demand questions and leaves every forecast with a log."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one more than the flow it adds to
         self,
         models: ModelSource[DemandModel],
         features: FeatureReader,
@@ -30,10 +37,20 @@ class LoggedDemandFlow(DemandFlow):
         *,
         feature_ttl_seconds: float,
         log: ServedForecasts,
+        ready: ReadySource | None = None,
     ) -> None:
         """Take what `DemandFlow` takes, and the log."""
-        super().__init__(models, features, clock, feature_ttl_seconds=feature_ttl_seconds)
+        super().__init__(
+            models, features, clock, feature_ttl_seconds=feature_ttl_seconds, ready=ready
+        )
         self._log = log
+
+    def ready(self, query: ForecastQuery) -> Forecast | None:
+        """Return a forecast made ahead, and keep it."""
+        answer = super().ready(query)
+        if answer is not None:
+            self._log.note((answer,))
+        return answer
 
     def forecast_many(self, queries: Sequence[ForecastQuery]) -> list[Forecast | ParlevelError]:
         """Answer questions that arrived together, and keep their forecasts.

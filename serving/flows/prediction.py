@@ -6,19 +6,19 @@ Every answer of every kind, online and batch and backtest, comes from here.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from serving.domain.demand import DemandTarget
-from serving.domain.features import SeriesRecords, cover_rows, daily_rows, date_columns
+from serving.domain.features import KNOWN_DAYS, SeriesRecords, cover_rows, daily_rows, date_columns
 from serving.domain.history import STATE
 from serving.domain.routes import HISTORIES, Answered, cells_of
 from serving.domain.tiers import DemandPattern, DemandTier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -39,6 +39,11 @@ def answered_by(model: DemandModel, records: SeriesRecords) -> list[Answered]:
     return [_answered(model.routes, cell) for cell in cells_of(records.state).tolist()]
 
 
+def answered_in(model: DemandModel, cell: int) -> Answered:
+    """Say who answers for the series of a cell of `cells_of`."""
+    return _answered(model.routes, cell)
+
+
 def predict_daily(
     model: DemandModel, records: SeriesRecords, horizon: int, target: DemandTarget
 ) -> Answer:
@@ -47,24 +52,26 @@ def predict_daily(
     Returns:
         Mean, shape (n, horizon), and trained quantiles, shape (n, horizon, levels), units a day.
     """
-    shape = (records.state.shape[0], horizon)
-    sales = target is DemandTarget.SALES
-
-    def by_model(some: SeriesRecords, _: NDArray[np.intp]) -> Answer:
-        return _daily_of_model(model, some, horizon, target)
-
     routes = model.routes
-    if routes is None:
-        return by_model(records, np.arange(shape[0]))
-    return _blend(
-        routes,
-        records,
-        (shape, (*shape, len(model.description.quantile_levels))),
-        by_model,
-        lambda tier, some, _: routes.daily(
-            tier, some, plan_effect(model, some, horizon, target), sales=sales
-        ),
-    )
+    mix = None if routes is None else _mix_of(routes, records)
+    if routes is None or mix is None:
+        return _daily_of_model(model, records, horizon, target)
+    changed = np.flatnonzero((mix.weights > 0) & _differs(records, horizon).any(axis=1))
+    asked = mix.weights < 1
+    asked[changed] = True
+    rows = np.flatnonzero(asked)
+    mean, quantiles, usual = _planned_and_usual(model, (records, rows, changed), horizon, target)
+    effect = np.ones_like(mean)
+    if changed.size:
+        effect[changed] = _effect(records, changed, mean[changed], usual)
+    rest = 1.0 - mix.weights
+    answer = mean * rest[:, None], quantiles * rest[:, None, None]
+    sales = target is DemandTarget.SALES
+    for tier, of in mix.tiers():
+        some = _some(records, of)
+        part = routes.daily(tier, some, effect[of], sales=sales, cells=mix.cells[of])
+        _add(answer, part, of, mix.weights[of])
+    return answer
 
 
 def plan_effect(
@@ -91,22 +98,64 @@ def plan_effect(
         Factors, shape (n, horizon), within EFFECT_RANGE; 1 where the plan is as the last regime.
     """
     effect = np.ones((records.state.shape[0], horizon))
-    last = records.state[:, _REGIME][:, :, None]
-    plan = records.future.reshape(len(effect), len(_REGIME), -1)[:, :, :horizon]
-    differs = ~np.isnan(plan) & (plan != last)
-    rows = np.flatnonzero(differs.any(axis=(1, 2)))
+    rows = np.flatnonzero(_differs(records, horizon).any(axis=1))
     if rows.size:
-        some = _some(records, rows)
-        none = replace(some, future=np.full_like(some.future, np.nan))
-        usual, _ = _daily_of_model(model, none, horizon, target)
-        if planned is None:
-            with_plan, _ = _daily_of_model(model, some, horizon, target)
-        else:
-            with_plan = planned[rows]
-        ratio = (with_plan + _LEAST) / (usual + _LEAST)
-        found = np.clip(ratio, *EFFECT_RANGE)
-        effect[rows] = np.where(differs[rows].any(axis=1), found, 1.0)
+        asked = rows if planned is None else rows[:0]
+        mean, _, usual = _planned_and_usual(model, (records, asked, rows), horizon, target)
+        effect[rows] = _effect(records, rows, (mean if planned is None else planned)[rows], usual)
     return effect
+
+
+def _differs(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
+    """Return on which days the plan is not as the last regime, shape (n, horizon)."""
+    last = records.state[:, _REGIME, None]
+    plan = records.future.reshape(-1, len(_REGIME), KNOWN_DAYS)[:, :, :horizon]
+    differs: NDArray[np.bool_] = (~np.isnan(plan) & (plan != last)).any(axis=1)
+    return differs
+
+
+def _effect(
+    records: SeriesRecords, rows: NDArray[np.intp], planned: Floats, usual: Floats
+) -> Floats:
+    """Return the effect of the plan of some series from the means with and without it."""
+    found = np.clip((planned + _LEAST) / (usual + _LEAST), *EFFECT_RANGE)
+    return np.where(_differs(_some(records, rows), planned.shape[1]), found, 1.0)
+
+
+def _planned_and_usual(
+    model: DemandModel,
+    of: tuple[SeriesRecords, NDArray[np.intp], NDArray[np.intp]],
+    horizon: int,
+    target: DemandTarget,
+) -> tuple[Floats, Floats, Floats]:
+    """Ask the global model, in one run, with the plan and with the last regime going on.
+
+    Args:
+        model: The model.
+        of: Records of n series, the rows asked about with their plan, and those without it.
+        horizon: Days ahead.
+        target: What is forecast.
+
+    Returns:
+        Means and quantiles with the plan of all n series, 0 where not asked about, and the means
+        of those asked about without it.
+    """
+    records, asked, without = of
+    count = records.state.shape[0]
+    if asked.size == count and not without.size:
+        return *_daily_of_model(model, records, horizon, target), np.empty((0, horizon))
+    mean = np.zeros((count, horizon))
+    quantiles = np.zeros((count, horizon, len(model.description.quantile_levels)))
+    both = records.take(np.concatenate((asked, without)))
+    if not both.state.size:
+        return mean, quantiles, mean[:0]
+    if without.size:
+        future = both.future.copy()
+        future[asked.size :] = np.nan
+        both = replace(both, future=future)
+    means, levels = _daily_of_model(model, both, horizon, target)
+    mean[asked], quantiles[asked] = means[: asked.size], levels[: asked.size]
+    return mean, quantiles, means[asked.size :]
 
 
 def predict_cover(
@@ -154,21 +203,19 @@ def predict_covers(
         )
 
     routes = model.routes
-    if routes is None:
+    mix = None if routes is None else _mix_of(routes, records)
+    if routes is None or mix is None:
         return by_model(records, np.arange(records.state.shape[0]))
-    return _blend(
-        routes,
-        records,
-        (covers.shape, (*covers.shape, len(model.description.cover_quantile_levels))),
-        by_model,
-        lambda tier, some, rows: routes.cover(
-            tier,
-            some,
-            plan_effect(model, some, int(covers[rows].max()), target),
-            covers[rows],
-            sales=sales,
-        ),
-    )
+    levels = len(model.description.cover_quantile_levels)
+    answer = np.zeros(covers.shape), np.zeros((*covers.shape, levels))
+    rest = np.flatnonzero(mix.weights < 1)
+    if rest.size:
+        _add(answer, by_model(_some(records, rest), rest), rest, 1.0 - mix.weights[rest])
+    for tier, of in mix.tiers():
+        some = _some(records, of)
+        effect = plan_effect(model, some, int(covers[of].max()), target)
+        _add(answer, routes.cover(tier, some, effect, covers[of], sales=sales), of, mix.weights[of])
+    return answer
 
 
 def _daily_of_model(
@@ -184,52 +231,48 @@ def _daily_of_model(
     )
 
 
-def _blend(
-    routes: Routes,
-    records: SeriesRecords,
-    shapes: tuple[tuple[int, ...], tuple[int, ...]],
-    by_model: Callable[[SeriesRecords, NDArray[np.intp]], Answer],
-    by_tier: Callable[[DemandTier, SeriesRecords, NDArray[np.intp]], Answer],
-) -> Answer:
-    """Ask the global model and the tiers for the series each has a part in, and add the parts.
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """Who has which part in the answers about n series, each of shape (n,).
+
+    Attributes:
+        cells: What `cells_of` says of them.
+        tier: Who answers beside the global model.
+        weights: Its weight; the global model has the rest.
+    """
+
+    cells: NDArray[np.int64]
+    tier: NDArray[np.int64]
+    weights: Floats
+
+    def tiers(self) -> Iterator[tuple[DemandTier, NDArray[np.intp]]]:
+        """Yield the tiers that have a part, and in which rows."""
+        rows = self.weights.nonzero()[0]
+        asked = self.tier[rows]
+        for tier in set(asked.tolist()):
+            yield DemandTier(tier), rows[asked == tier]
+
+
+def _mix_of(routes: Routes, records: SeriesRecords) -> _Mix | None:
+    """Return who has which part; None where the global model answers alone."""
+    cells = cells_of(records.state)
+    weights = routes.cells.weight.reshape(-1)[cells]
+    if not weights.any():
+        return None
+    return _Mix(cells, routes.cells.tier.reshape(-1)[cells], weights)
+
+
+def _add(answer: Answer, part: Answer, rows: NDArray[np.intp], weights: Floats) -> None:
+    """Add a part of some rows to the answer.
 
     Quantiles are averaged level by level, so they stay in order and never turn negative.
     """
-    cells = cells_of(records.state)
-    tiers, weights = routes.cells.tier.reshape(-1)[cells], routes.cells.weight.reshape(-1)[cells]
-    if not weights.any():
-        return by_model(records, np.arange(len(cells)))
-    answer = np.zeros(shapes[0]), np.zeros(shapes[1])
-    for tier, rows in _parts(tiers, weights):
-        some = _some(records, rows)
-        part = by_model(some, rows) if tier is None else by_tier(tier, some, rows)
-        share = (1.0 - weights if tier is None else weights)[rows]
-        for out, values in zip(answer, part, strict=True):
-            out[rows] += values * share.reshape(-1, *(1,) * (values.ndim - 1))
-    return answer
-
-
-def _parts(
-    tiers: NDArray[np.int64], weights: Floats
-) -> Iterator[tuple[DemandTier | None, NDArray[np.intp]]]:
-    """Yield who is asked, None for the global model, and for which rows."""
-    rest = np.flatnonzero(weights < 1)
-    if rest.size:
-        yield None, rest
-    for tier in np.unique(tiers[weights > 0]).tolist():
-        yield DemandTier(tier), np.flatnonzero((weights > 0) & (tiers == tier))
+    for out, values in zip(answer, part, strict=True):
+        out[rows] += values * weights.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def _some(records: SeriesRecords, rows: NDArray[np.intp]) -> SeriesRecords:
-    if rows.size == records.state.shape[0]:
-        return records
-    return SeriesRecords(
-        origin=records.origin,
-        state=records.state[rows],
-        product=records.product[rows],
-        location=records.location[rows],
-        future=records.future[rows],
-    )
+    return records if rows.size == records.state.shape[0] else records.take(rows)
 
 
 @functools.lru_cache(maxsize=1024)

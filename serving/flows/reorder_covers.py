@@ -13,6 +13,7 @@ from serving.domain import lead_times
 from serving.domain.cover_demand import CoverDemand, CoverForecast
 from serving.domain.demand import DemandTarget, distribution_std
 from serving.domain.reorder_levels import ROUNDING
+from serving.flows.cover_hands import laid_over_covers
 from serving.flows.prediction import predict_covers
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from serving.domain.features import SeriesRecords
     from serving.domain.lead_times import LeadTime
     from serving.domain.reorder_levels import ReorderTerms
+    from serving.flows.cover_hands import Hands
     from serving.ports import DemandModel
 
     Floats = NDArray[np.float64]
@@ -154,21 +156,29 @@ def columns(asked: Sequence[Interval]) -> tuple[Days, Floats, NDArray[np.bool_]]
     return days, weights, some
 
 
-def predicted(model: DemandModel, records: SeriesRecords, terms: ReorderTerms) -> CoverDemand:
+def predicted(
+    model: DemandModel, records: SeriesRecords, terms: ReorderTerms, hands: Hands | None = None
+) -> CoverDemand:
     """Predict the demand of n series of one origin over their protection intervals.
 
     Args:
         model: The model that answers.
         records: Records of the series.
         terms: Their terms; no cover is beyond the model's.
+        hands: Overrides in force, by the row of their series; None is none.
 
     Returns:
         Demand of the series, to the bits the doors answer with.
     """
     days, weights, some = columns(intervals(terms, model.description.max_cover))
     covers = terms.cover_days
-    means, sums = predict_covers(
-        model, records, np.column_stack((covers, days)), DemandTarget.DEMAND
+    asked = np.column_stack((covers, days))
+    means, sums = laid_over_covers(
+        model,
+        records,
+        hands or {},
+        asked,
+        predict_covers(model, records, asked, DemandTarget.DEMAND),
     )
     levels = model.description.cover_quantile_levels
     return _mixed(

@@ -52,7 +52,10 @@ INPUTS = (
     Input("service_level", "policy"),
     Input("minimum_order_quantity", "products", default=0.0),
     Input("pack_size", "products", default=0.0),
+    Input("target_kind", "policy", default=float(TargetKind.CYCLE_SERVICE)),
 )
+COSTS = ("underage_cost", "overage_cost")
+TABLES = {one.name: one.table for one in INPUTS} | dict.fromkeys(COSTS, "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,25 @@ class Resolved:
     def first_missing(self) -> MissingInput:
         """Return the failure that names the first missing input and its table."""
         name = next(iter(self.missing))
-        return MissingInput(name, next(one.table for one in INPUTS if one.name == name))
+        return MissingInput(name, TABLES[name])
 
 
 def inputs_sent(query: ReorderQuery) -> dict[str, Floats]:
     """Return the inputs a request carries, shape (1,) each."""
-    values = ((one.name, getattr(query, one.name)) for one in INPUTS)
+    values = ((one.name, getattr(query, one.name)) for one in INPUTS if one.name != "target_kind")
     sent = {name: np.array([value]) for name, value in values if value is not None}
-    if query.target is not TargetKind.CYCLE_SERVICE:  # it takes the place of the service level
-        promised = query.fill_rate if query.target is TargetKind.FILL_RATE else query.ratio
+    kind = query.target
+    if kind is None and query.service_level is not None:
+        kind = TargetKind.CYCLE_SERVICE
+    if kind is not None:
+        sent["target_kind"] = np.array([float(kind)])
+    if query.promised is not TargetKind.CYCLE_SERVICE:  # it takes the place of the service level
+        promised = query.fill_rate if kind is TargetKind.FILL_RATE else query.ratio
         sent["service_level"] = np.array([promised])
+    for name in COSTS:
+        value = getattr(query, name)
+        if value is not None:
+            sent[name] = np.array([value])
     if query.lead_time is not None:
         lead_time = query.lead_time.lead_time()
         sent["lead_time_days"] = np.array([lead_time.mean])
@@ -102,6 +114,8 @@ def inputs_sent_batch(query: BatchReorderQuery) -> dict[str, Floats]:
     names = ("lead_time_days", "review_days", "on_hand", "on_order", "backorders")
     arrays = {name: getattr(query, name) for name in names}
     arrays["service_level"] = query.service_levels
+    if query.service_levels.size:  # they are probabilities of no stock-out in a cycle
+        arrays["target_kind"] = np.full(len(query.skus), float(TargetKind.CYCLE_SERVICE))
     return {name: values for name, values in arrays.items() if values.size}
 
 
@@ -114,13 +128,12 @@ def resolve(
     assumed: dict[str, Flags] = {}
     for one in INPUTS:
         if not _is_read(one, method):
-            values[one.name] = np.zeros(len(stocks))
+            values[one.name] = np.full(len(stocks), one.default or 0.0)
             continue
         if one.name in sent:
             values[one.name] = np.asarray(sent[one.name], dtype=np.float64)
             continue
-        # None, where the tables are silent, becomes NaN.
-        read = np.array([getattr(stock, one.name) for stock in stocks], dtype=np.float64)
+        read = _stored(stocks, one.name)
         values[one.name] = read
         silent = np.isnan(read)
         if not silent.any():
@@ -131,23 +144,54 @@ def resolve(
         read[silent] = one.default
         if one.warned:
             assumed[one.name] = silent
+    if "service_level" not in sent:
+        _settle_costs(values, missing, {name: sent.get(name) for name in COSTS}, stocks)
     return Resolved(ReorderTerms(**values), missing, assumed)
+
+
+def _settle_costs(
+    values: dict[str, Floats],
+    missing: dict[str, Flags],
+    sent: Mapping[str, Floats | None],
+    stocks: Sequence[StockInputs],
+) -> None:
+    """Put the critical ratio where the tables promise the least cost, in place of a service."""
+    by_cost = values["target_kind"] == TargetKind.COST
+    if not by_cost.any():
+        return
+    costs = {
+        name: _stored(stocks, name) if given is None else given for name, given in sent.items()
+    }
+    under, over = costs.values()
+    ratio = np.full(by_cost.shape, np.nan)
+    np.divide(under, under + over, out=ratio, where=under + over > 0)
+    values["service_level"] = np.where(by_cost, ratio, values["service_level"])
+    silent = {"service_level": missing.pop("service_level", np.zeros_like(by_cost)) & ~by_cost}
+    silent |= {name: by_cost & np.isnan(given) for name, given in costs.items()}
+    missing.update({name: rows for name, rows in silent.items() if rows.any()})
+
+
+def _stored(stocks: Sequence[StockInputs], name: str) -> Floats:
+    """Return what the tables say of an input, NaN where they are silent, shape (n,)."""
+    return np.array([getattr(stock, name) for stock in stocks], dtype=np.float64)
 
 
 def table_inputs(
     sent: Mapping[str, Floats], stock: StockInputs, method: ReorderMethod
 ) -> tuple[str, ...]:
     """Return the names of one series' inputs that came from tables, ascending."""
-    return tuple(
-        sorted(
-            one.name
-            for one in INPUTS
-            if one.name not in sent
-            and getattr(stock, one.name) is not None
-            and _is_read(one, method)
-        )
-    )
+    read = {
+        one.name
+        for one in INPUTS
+        if one.name not in sent and getattr(stock, one.name) is not None and _is_read(one, method)
+    }
+    if "target_kind" in read and stock.target_kind == TargetKind.COST:
+        read -= {"service_level"}
+        read |= {name for name in COSTS if name not in sent and getattr(stock, name) is not None}
+    return tuple(sorted(read))
 
 
 def _is_read(one: Input, method: ReorderMethod) -> bool:
+    if one.name == "target_kind":  # the other methods know of no other promise
+        return method is ReorderMethod.DISTRIBUTION
     return one.name != "lead_time_std_days" or method is not ReorderMethod.TEXTBOOK_DEMAND_ONLY

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.domain.reorder_levels import ROUNDING, Rule, decide, outlook
-from serving.domain.reorder_words import cheapest_change, explain, units
-from serving.domain.replenishment import AfterOrder, Reorder
+from serving.domain.reorder_levels import ROUNDING, decide, outlook
+from serving.domain.reorder_words import cheapest_change, decisions, explain, units
+from serving.domain.replenishment import AfterOrder, Reorder, ReorderMethod
 from serving.domain.supply import SupplyChoice, SupplyKind
 from serving.domain.supply_choice import Rescue, Wait, best_rescue, cost_per_unit, whole_packs
 from serving.domain.waste import Batch, expected_waste
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from serving.domain.cover_demand import CoverDemand
     from serving.domain.demand import Cover
     from serving.domain.reorder_levels import ReorderLevels, ReorderTerms
+    from serving.domain.series import Provenance
     from serving.flows.reorder_sources import Source, Weighing
 
     Floats = NDArray[np.float64]
@@ -54,8 +55,20 @@ class _Draft:
     money: float
 
 
-def weigh(weighing: Weighing, cover: Cover, from_tables: tuple[str, ...]) -> Reorder:
-    """Weigh a question's options and recommend what to order."""
+def weigh(
+    weighing: Weighing,
+    cover: Cover,
+    from_tables: tuple[str, ...],
+    warnings: tuple[str, ...] = (),
+) -> Reorder:
+    """Weigh a question's options and recommend what to order.
+
+    Args:
+        weighing: The question.
+        cover: What is forecast for it.
+        from_tables: Inputs taken from tables, by field name.
+        warnings: What could not be weighed, and why.
+    """
     drafts = [_drafted(weighing, source, cover) for source in weighing.sources]
     chosen = min(
         drafts, key=lambda one: (one.order < float(one.levels.order_quantity[0]), one.money)
@@ -63,7 +76,14 @@ def weigh(weighing: Weighing, cover: Cover, from_tables: tuple[str, ...]) -> Reo
     rescue = _rescue(weighing, chosen, cover)
     if rescue.taken is not None and rescue.taken.kind is SupplyKind.TRANSFER:
         chosen = _drafted(weighing, chosen.source, cover, transferred=rescue.taken.quantity)
-    return _answer(weighing, cover, chosen, (_choices(drafts, chosen), rescue), from_tables)
+    reorder = _answer(weighing, cover, chosen, (_choices(drafts, chosen), rescue), from_tables)
+    if not warnings:
+        return reorder
+    return dataclasses.replace(reorder, provenance=_more(reorder.provenance, warnings))
+
+
+def _more(provenance: Provenance, warnings: tuple[str, ...]) -> Provenance:
+    return dataclasses.replace(provenance, warnings=provenance.warnings + warnings)
 
 
 def _forecast_days(weighing: Weighing, cover_days: int) -> tuple[int, ...]:
@@ -84,7 +104,7 @@ def _drafted(weighing: Weighing, source: Source, cover: Cover, transferred: floa
         on_hand=source.terms.on_hand - waste,
         on_order=source.terms.on_order + transferred - weighing.late(ends),
     )
-    levels = decide(terms, demand, Rule(query.method, query.target))
+    levels = decide(terms, demand, query.method)
     held = float(source.terms.on_hand[0] - weighing.expired() + source.terms.on_order[0])
     price = supply.unit_price if source.supplier is None else source.supplier.unit_price
     order, cut = whole_packs(
@@ -164,15 +184,15 @@ def _answer(
     from_tables: tuple[str, ...],
 ) -> Reorder:
     query, (suppliers, rescue) = weighing.query, options
-    rule = Rule(query.method, query.target)
     levels, terms = chosen.levels, chosen.terms
+    (decision,) = decisions(terms, levels)
     position, up_to = float(terms.position[0]), float(levels.order_up_to[0])
     after = outlook(chosen.demand, terms.position + chosen.order)
     shelf = weighing.supply.shelf_life_days
     spoils = shelf is not None and shelf <= float(weighing.found.terms.review_days[0])
     left = position + chosen.order - float(chosen.demand.mean[0]) + float(after.shortage[0])
     supplier = chosen.source.supplier
-    reason = explain(terms, levels, 0, query.target) + chosen.cut
+    reason = explain(decision) + chosen.cut
     if rescue.taken is not None:
         reason += f" {rescue.sentence}"
     if chosen.waste > 0:
@@ -189,6 +209,7 @@ def _answer(
         stockout_probability=float(levels.stockout_probability[0]),
         cover_days=int(terms.cover_days[0]),
         service_level=float(terms.service_level[0]),
+        target=terms.kind(0),
         table_inputs=from_tables,
         reason=reason,
         provenance=provenance_of(
@@ -207,5 +228,7 @@ def _answer(
         order_date=order_date(cover, position - up_to, float(levels.order_quantity[0])),
         supplier_id="" if supplier is None else supplier.supplier_id,
         choices=(*suppliers, *rescue.choices),
-        cheapest_change=cheapest_change(terms, levels, 0, by_service_level=rule == Rule()),
+        cheapest_change=cheapest_change(
+            decision, by_quantile=query.method is ReorderMethod.DISTRIBUTION
+        ),
     )

@@ -56,6 +56,7 @@ class Weighing:
         origin: Last known day.
         sources: Where the order may come from, one or more.
         longest: Days the model was trained for.
+        more_days: Days a forecast is needed for beside those of its supply.
     """
 
     query: ReorderQuery
@@ -64,6 +65,7 @@ class Weighing:
     origin: dt.date
     sources: tuple[Source, ...]
     longest: int
+    more_days: frozenset[int] = frozenset()
 
     @property
     def days(self) -> set[int]:
@@ -74,6 +76,7 @@ class Weighing:
         if self.supply.expedite is not None:
             days.add(math.ceil(self.supply.expedite.lead_time_days - ROUNDING))
         days |= {self.lead_days(source) for source in self.sources}
+        days |= self.more_days
         return {min(day, self.longest) for day in days if day > 0}
 
     def lead_days(self, source: Source) -> int:

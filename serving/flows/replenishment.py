@@ -11,12 +11,12 @@ from serving.domain.history import MAX_HORIZON
 from serving.domain.lanes import LaneAssessment, LaneQuery, assess
 from serving.domain.policies import PolicyAnswer, PolicyInputs, compute
 from serving.domain.reorder_batch import BatchReorderQuery, ReorderBatch
-from serving.domain.reorder_levels import Rule, decide, outlook
+from serving.domain.reorder_levels import decide, outlook
 from serving.domain.replenishment import (
     FORMULA_VERSION,
     Reorder,
+    ReorderMethod,
     ReorderQuery,
-    served,
 )
 from serving.domain.series import Provenance
 from serving.errors import NotReady, ParlevelError
@@ -29,17 +29,18 @@ from serving.flows.reorder_covers import (
 )
 from serving.flows.reorder_drafts import Draft, decided, draft_of
 from serving.flows.reorder_inputs import inputs_sent_batch, resolve
-from serving.flows.reorder_options import weigh
+from serving.flows.reorder_neighbours import weighed
+from serving.flows.reorder_tables import SupplyTables
 from serving.flows.stockout_risk import score_risk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from serving.domain.demand import Cover, CoverBatch, CoverQuery
     from serving.domain.stockout_risk import RiskBatch, RiskQuery
-    from serving.ports import FeatureReader
+    from serving.ports import FeatureReader, ReferenceReader
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -67,10 +68,16 @@ class CoverForecaster(Protocol):
 class ReplenishmentFlow:
     """Answers reorder questions from the demand flow and the stored stock and terms."""
 
-    def __init__(self, demand: CoverForecaster, features: FeatureReader) -> None:
-        """Take the demand flow and the source of stock and terms."""
+    def __init__(
+        self,
+        demand: CoverForecaster,
+        features: FeatureReader,
+        reference: ReferenceReader | None = None,
+    ) -> None:
+        """Take the demand flow, the source of stock and terms, and what orders may draw on."""
         self._demand = demand
         self._features = features
+        self._tables = SupplyTables(reference)
 
     def recommend(self, query: ReorderQuery) -> Reorder:
         """Recommend what to order for one series.
@@ -102,30 +109,39 @@ class ReplenishmentFlow:
         drafts: list[Draft] = []
         for row, query in enumerate(queries):
             try:
-                drafts.append(draft_of(row, query, snapshot, longest))
+                drafts.append(draft_of(row, query, snapshot, longest, self._tables))
             except ParlevelError as error:
                 answers[row] = error.with_traceback(None)  # it would hold this frame
-        covers: list[Cover | ParlevelError] = []
-        try:
-            covers += self._demand.cover_many([draft.cover_query for draft in drafts])
-        except NotReady as error:  # what failed before it keeps its own failure
-            covers += [error.with_traceback(None)] * len(drafts)
-        groups: dict[Rule, tuple[list[Draft], list[Cover]]] = {}
-        for draft, cover in zip(drafts, covers, strict=True):
+        groups: dict[ReorderMethod, tuple[list[Draft], list[Cover]]] = {}
+        for draft, cover, theirs in self._covered(drafts):
             if isinstance(cover, ParlevelError):
                 answers[draft.row] = cover
             elif draft.found.missing:
                 answers[draft.row] = draft.found.first_missing()
             elif draft.weighing is not None:
-                answers[draft.row] = weigh(draft.weighing, cover, draft.table_inputs)
+                answers[draft.row] = weighed(draft, cover, theirs)
             else:
-                alike, demand = groups.setdefault(draft.rule, ([], []))
+                alike, demand = groups.setdefault(draft.query.method, ([], []))
                 alike.append(draft)
                 demand.append(cover)
         for alike, demand in groups.values():
             for draft, reorder in zip(alike, decided(alike, demand), strict=True):
                 answers[draft.row] = reorder
         return [answers[row] for row in range(len(queries))]
+
+    def _covered(
+        self, drafts: Sequence[Draft]
+    ) -> Iterator[tuple[Draft, Cover | ParlevelError, list[Cover | ParlevelError]]]:
+        """Yield each draft with its forecast, and those of its neighbours, asked all together."""
+        beside = [draft for one in drafts for _, draft in one.neighbours]
+        wanted = [draft.cover_query for draft in (*drafts, *beside)]
+        try:
+            covers = self._demand.cover_many(wanted)
+        except NotReady as error:  # what failed before it keeps its own failure
+            covers = [error.with_traceback(None)] * len(wanted)
+        neighbours = iter(covers[len(drafts) :])
+        for draft, cover in zip(drafts, covers, strict=False):
+            yield draft, cover, [next(neighbours) for _ in draft.neighbours]
 
     def recommend_batch(self, query: BatchReorderQuery) -> ReorderBatch:
         """Recommend what to order for many series.
@@ -142,7 +158,7 @@ class ReplenishmentFlow:
         stocks = [snapshot.stock(sku, location) for sku, location in keys]
         found = resolve(inputs_sent_batch(query), stocks, query.method)
         complete, terms = found.complete, found.terms
-        trained = served(terms.service_level) & (terms.days <= MAX_HORIZON)
+        trained = terms.promisable & (terms.days <= MAX_HORIZON)
         usable = complete & trained
         chosen = np.flatnonzero(usable)
         known = terms.take(chosen)
@@ -156,7 +172,7 @@ class ReplenishmentFlow:
         statuses, rows, valued = merged(cover.statuses, usable)
         terms, at = terms.take(rows), np.searchsorted(chosen, rows)
         demand = together(cover, valued, weights[at], some[at])
-        levels = decide(terms, demand, Rule(query.method))
+        levels = decide(terms, demand, query.method)
         after = outlook(demand, terms.position + levels.order_quantity)
         assumed = {name: flags[rows] for name, flags in found.assumed.items()}
         return ReorderBatch(

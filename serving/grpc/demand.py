@@ -8,6 +8,7 @@ from parlevel.v1 import demand_pb2
 from serving.domain.attribution import Driver
 from serving.domain.demand import BatchForecastQuery, DemandTarget, ForecastQuery
 from serving.domain.series import LocationAttributes, ProductAttributes
+from serving.grpc.desk import Gathered
 from serving.grpc.enums import number, numbers
 from serving.grpc.packed import put_doubles
 from serving.grpc.provenance import provenance_message
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from serving.domain.explanation import Explanation
     from serving.domain.series import PlanDay
     from serving.flows.demand import DemandFlow
-    from serving.gate import Call
     from serving.gather import Gather
-    from serving.grpc.desk import Gathered
 
 
 class ForecastServicer:
@@ -42,8 +41,9 @@ class ForecastServicer:
     def __init__(self, flow: DemandFlow, gather: Gather[ForecastQuery, Forecast]) -> None:
         """Take the flow that answers, and what gathers questions about one series."""
         self._flow = flow
-        self._gather = gather
-        self.gathered: Mapping[str, Gathered] = {"ForecastDemand": self._forecast}
+        self.gathered: Mapping[str, Gathered] = {
+            "ForecastDemand": Gathered(forecast_query, gather, forecast_message)
+        }
 
     def ForecastDemand(
         self, request: demand_pb2.ForecastDemandRequest
@@ -62,13 +62,6 @@ class ForecastServicer:
     ) -> demand_pb2.ExplainForecastResponse:
         """Explain the forecast of one series."""
         return explanation_message(self._flow.explain(explain_query(request)))
-
-    async def _forecast(
-        self, request: demand_pb2.ForecastDemandRequest, call: Call
-    ) -> demand_pb2.ForecastDemandResponse:
-        """Answer `ForecastDemand` together with others."""
-        answer = await self._gather.ask(forecast_query(request), call.check_deadline)
-        return forecast_message(answer)
 
 
 def forecast_query(request: demand_pb2.ForecastDemandRequest) -> ForecastQuery:

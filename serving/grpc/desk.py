@@ -15,14 +15,13 @@ from serving.errors import MalformedBody, ParlevelError
 from serving.grpc.errors import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
     from google.rpc import status_pb2
 
     from serving.gate import Call, Gate
-
-    Gathered = Callable[[Any, Call], Awaitable[Any]]
+    from serving.gather import Gather
 
 REQUEST_ID = "x-request-id"
 _log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ class Servicer(Protocol):
     """The methods of one service of the contract, each from message to message."""
 
     contract: ServiceDescriptor
-    # Methods by name that a door on an event loop answers together with others.
+    # How the methods that are answered together with others are, by name.
     gathered: Mapping[str, Gathered]
 
 
@@ -50,6 +49,21 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """How a method is answered together with others.
+
+    Attributes:
+        read: Turns the request message into the question.
+        gather: Gathers questions.
+        write: Turns the answer into the response message.
+    """
+
+    read: Callable[[Any], Any]
+    gather: Gather[Any, Any]
+    write: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """One method of the contract.
 
@@ -57,8 +71,7 @@ class Method:
         name: Its name in the contract.
         parse: Reads the request message from bytes.
         answer: Turns the request message into the response message.
-        gathered: Does the same together with others on an event loop; None where that is not
-            to be had.
+        gathered: How it does the same together with others; None where that is not to be had.
         batch: Whether the response has a status a row.
         sourced: Whether the response says where it came from.
     """
@@ -109,12 +122,25 @@ def answer(method: Method, call: Call, body: bytes) -> bytes:
 
 
 async def answer_gathered(method: Method, gathered: Gathered, call: Call, body: bytes) -> bytes:
-    """Answer a call as `answer` does, together with others that wait.
+    """Answer a call as `answer` does, together with others that wait for the event loop.
 
     Raises:
         ParlevelError: If the call fails with a cause.
     """
-    return _write(method, call, await gathered(_read(method, call, body), call))
+    query = gathered.read(_read(method, call, body))
+    found = await gathered.gather.ask(query, call.check_deadline)
+    return _write(method, call, gathered.write(found))
+
+
+def answer_in_turn(method: Method, gathered: Gathered, call: Call, body: bytes) -> bytes:
+    """Answer a call as `answer` does, together with those of threads that wait their turn.
+
+    Raises:
+        ParlevelError: If the call fails with a cause.
+    """
+    query = gathered.read(_read(method, call, body))
+    found = gathered.gather.wait(query, call.check_deadline)
+    return _write(method, call, gathered.write(found))
 
 
 def _read(method: Method, call: Call, body: bytes) -> Message:

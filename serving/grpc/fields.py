@@ -60,7 +60,7 @@ def _array(field: Any, values: Any, at: str) -> Any:  # noqa: ANN401 - of any ki
     dtype = _DTYPES.get(field.cpp_type)
     if dtype is None:
         return tuple(values)
-    found: NDArray[Any] = np.array(values, dtype=dtype)
+    found: NDArray[Any] = np.array(values[:], dtype=dtype)  # of a list: five times as fast
     if dtype is np.float64 and not np.isfinite(found).all():
         all_finite(f"{at}{field.name}", values)
     return found

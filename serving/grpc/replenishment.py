@@ -16,6 +16,7 @@ from serving.domain.replenishment import ReorderMethod, ReorderQuery
 from serving.domain.stockout_risk import RiskQuery
 from serving.domain.supply import TargetKind
 from serving.grpc.demand import plan_days
+from serving.grpc.desk import Gathered
 from serving.grpc.enums import number, numbers
 from serving.grpc.fields import filled, sent_fields
 from serving.grpc.nested import plain
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
     from serving.domain.replenishment import Reorder
     from serving.domain.stockout_risk import RiskBatch
     from serving.flows.replenishment import ReplenishmentFlow
-    from serving.gate import Call
     from serving.gather import Gather
-    from serving.grpc.desk import Gathered
 
 _SENT = (
     "lead_time_days",
@@ -79,8 +78,9 @@ class ReplenishmentServicer:
     def __init__(self, flow: ReplenishmentFlow, gather: Gather[ReorderQuery, Reorder]) -> None:
         """Take the flow that answers, and what gathers questions about one series."""
         self._flow = flow
-        self._gather = gather
-        self.gathered: Mapping[str, Gathered] = {"RecommendReorder": self._recommend}
+        self.gathered: Mapping[str, Gathered] = {
+            "RecommendReorder": Gathered(reorder_query, gather, reorder_message)
+        }
 
     def RecommendReorder(
         self, request: replenishment_pb2.RecommendReorderRequest
@@ -99,13 +99,6 @@ class ReplenishmentServicer:
     ) -> replenishment_pb2.ComputePolicyResponse:
         """Compute one formula."""
         return policy_message(self._flow.compute_policy(policy_inputs(request)))
-
-    async def _recommend(
-        self, request: replenishment_pb2.RecommendReorderRequest, call: Call
-    ) -> replenishment_pb2.RecommendReorderResponse:
-        """Answer `RecommendReorder` together with others."""
-        answer = await self._gather.ask(reorder_query(request), call.check_deadline)
-        return reorder_message(answer)
 
     def ScoreStockoutRisk(
         self, request: replenishment_pb2.ScoreStockoutRiskRequest
@@ -193,7 +186,7 @@ def reorder_message(reorder: Reorder) -> replenishment_pb2.RecommendReorderRespo
         expected_holding=after.holding,
         expected_waste=after.waste,
         order_date="" if reorder.order_date is None else reorder.order_date.isoformat(),
-        target_kind=number(reorder.query.target),
+        target_kind=number(reorder.target),
         supplier_id=reorder.supplier_id,
         choices=[filled(supply_pb2.SupplyChoice(), one) for one in reorder.choices],
         cheapest_change=None

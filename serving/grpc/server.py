@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from serving.grpc.desk import Method, Servicer
 
 MIB = 1024 * 1024
-THREADS = 2  # more of them starve the event loop the HTTP door runs on
+THREADS = 2  # at work at once: more of them starve the event loop the HTTP door runs on
+WAITING = 32  # threads of calls whose questions are gathered: all but one of them wait
 STOP_SECONDS = 0.1  # own calls are done by then; an open health watch would hold on for ever
 POLL_SECONDS = 0.01
 
@@ -155,13 +157,14 @@ class AsyncioDoor:
 
 
 class ThreadsDoor:
-    """The door on a server with two threads of its own."""
+    """The door on a server with threads of its own, two of them at work and the others waiting."""
 
     def __init__(self, servicers: Sequence[Servicer], gate: Gate, listening: Listening) -> None:
         """Take the services, who admits calls and where to listen."""
         self._servicers = servicers
         self._gate = gate
         self._listening = listening
+        self._room = threading.BoundedSemaphore(THREADS)
         self._watchers = ThreadPoolExecutor(THREADS, "grpc-watch")
         self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
         self._server: grpc.Server | None = None
@@ -173,7 +176,7 @@ class ThreadsDoor:
             InvalidField: If the port is in use.
         """
         self._server = grpc.server(
-            ThreadPoolExecutor(THREADS, "grpc"), options=self._listening.options
+            ThreadPoolExecutor(WAITING, "grpc"), options=self._listening.options
         )
         self._server.add_generic_rpc_handlers(_handlers(self._servicers, self._behaviour))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -211,13 +214,16 @@ class ThreadsDoor:
         )
 
     def _behaviour(self, method: Method) -> Callable[..., bytes]:
-        gate = self._gate
+        gate, room = self._gate, self._room
 
         def behave(body: bytes, context: grpc.ServicerContext) -> bytes:
             call = desk.begin(gate, method, context)
             try:
                 with gate.admit():
-                    return desk.answer(method, call, body)
+                    if method.gathered is not None and len(body) <= INLINE_BYTES:
+                        return desk.answer_in_turn(method, method.gathered, call, body)
+                    with room:
+                        return desk.answer(method, call, body)
             except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a status
                 status = desk.status_of(error, call)
             finally:

@@ -26,6 +26,7 @@ STATUSES: dict[type[errors.ParlevelError], int] = {
     errors.TooLarge: 413,
     errors.UnknownSeries: 404,
     errors.UnknownSupplier: 404,
+    errors.UnknownUnit: 404,
     errors.UnknownModel: 404,
     errors.UnknownRoute: 404,
     errors.MissingInput: 409,

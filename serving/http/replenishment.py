@@ -181,7 +181,7 @@ def reorder_body(reorder: Reorder) -> dict[str, Any]:
         "expected_holding": after.holding,
         "expected_waste": after.waste,
         "order_date": "" if reorder.order_date is None else reorder.order_date.isoformat(),
-        "target_kind": f"TARGET_KIND_{reorder.query.target.name}",
+        "target_kind": f"TARGET_KIND_{reorder.target.name}",
         "supplier_id": reorder.supplier_id,
         "choices": [body_of(one) for one in reorder.choices],
     }

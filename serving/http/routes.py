@@ -70,7 +70,9 @@ ROUTES: dict[str, Route] = {
         experiment.TestSequentiallyRequest, experiment.test_sequentially
     ),
     "/v1/experiment:interleave": Route(experiment.InterleaveRankingsRequest, experiment.interleave),
-    "/v1/uplift:predict": Route(uplift.PredictUpliftRequest, uplift.predict),
+    "/v1/uplift:predict": Route(
+        uplift.PredictUpliftRequest, uplift.predict, uplift.predict_gathered
+    ),
     "/v1/uplift:planTargeting": Route(uplift.PlanTargetingRequest, uplift.plan_targeting),
     "/v1/anomalies:score": Route(anomaly.ScoreAnomaliesRequest, anomaly.score),
     "/v1/drift:check": Route(drift.CheckDriftRequest, drift.check),

@@ -11,7 +11,7 @@ from serving.http.fields import Int32, body_of, sent_fields
 from serving.http.shape import Shape
 
 if TYPE_CHECKING:
-    from serving.gate import Flows
+    from serving.gate import Call, Flows
 
 
 class NumericCovariate(Shape):
@@ -49,6 +49,13 @@ class PlanTargetingRequest(PredictUpliftRequest):
 def predict(flows: Flows, request: PredictUpliftRequest) -> dict[str, Any]:
     """Predict the effect of the action on each unit."""
     return body_of(flows.uplift.predict(units_query(request)))
+
+
+async def predict_gathered(
+    flows: Flows, request: PredictUpliftRequest, call: Call
+) -> dict[str, Any]:
+    """Predict the effect of the action on each unit together with other questions."""
+    return body_of(await flows.uplifts.ask(units_query(request), call.check_deadline))
 
 
 def plan_targeting(flows: Flows, request: PlanTargetingRequest) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 import struct
@@ -42,7 +43,10 @@ def publish(folder: Path, name: str, number: float = 0.5, *, keys: int = 600) ->
                 values = fill(view, number + place).astype("<f4").tobytes()
                 record = struct.pack("<q", TIME + place) + values
                 database.execute(f"INSERT INTO {view} VALUES (?, ?)", (key, record))  # noqa: S608  ours
-        stock = struct.pack(f"<{len(STOCK_FIELDS)}d", 5.0, *[float("nan")] * 7, 6.0)
+        known = {"on_hand": 5.0, "pack_size": 6.0}
+        stock = struct.pack(
+            f"<{len(STOCK_FIELDS)}d", *(known.get(name, math.nan) for name in STOCK_FIELDS)
+        )
         database.execute("INSERT INTO stock VALUES (?, ?)", (f"s1{SEPARATOR}l", stock))
         database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
         meta = {"feature_set_hash": feature_set_hash(), "event_times": f'{{"product": {TIME}}}'}
@@ -55,7 +59,7 @@ def publish(folder: Path, name: str, number: float = 0.5, *, keys: int = 600) ->
 
 def damage(folder: Path, statement: str) -> None:
     with closing(sqlite3.connect(folder / CURRENT / DATABASE)) as database:
-        database.execute(statement)
+        database.executescript(statement)
         database.commit()
 
 
@@ -153,8 +157,18 @@ def test_a_short_record_is_refused_by_name(folder: Path, view: str) -> None:
     assert snapshot.record(view, ("s3", "l")) is not None
 
 
-def test_a_short_stock_record_is_refused(folder: Path) -> None:
+def test_stock_of_other_fields_is_refused_with_what_to_do(folder: Path) -> None:
     damage(folder, "UPDATE stock SET record = x'00'")
+    with pytest.raises(ReleaseRefused, match=r"other fields.*run `parlevel features"):
+        PackedFeatures(folder).snapshot()
+
+
+def test_a_short_stock_record_is_refused(folder: Path) -> None:
+    damage(
+        folder,
+        "INSERT INTO stock SELECT 's0', record FROM stock; "
+        "UPDATE stock SET record = x'00' WHERE key <> 's0'",
+    )
     with pytest.raises(BrokenRecord, match="record of s1/l in view 'stock'"):
         PackedFeatures(folder).snapshot().stock("s1", "l")
 

@@ -14,7 +14,7 @@ import pytest
 from serving.adapters.forecast_log import ForecastLog
 from serving.adapters.profiles import PROFILE, StoredProfiles, read_profile, write_profile
 from serving.adapters.readings import StoredReadings
-from serving.adapters.traffic import MAX_WAITING, SampledTraffic, traffic_file
+from serving.adapters.traffic import FOLD_ROWS, MAX_WAITING, SampledTraffic, traffic_file
 from serving.domain.demand import QUANTILE_LEVELS, BatchForecastQuery, ForecastBatch, ForecastQuery
 from serving.domain.drift import MAX_WINDOW_DAYS, Column, Profile, Sample
 from serving.domain.drift_check import profile_of
@@ -124,6 +124,17 @@ def test_memory_is_bounded_in_rows_and_in_days(tmp_path: Path) -> None:
         window = traffic.window("forecast", "3", DAY)
     assert len(window.days) == MAX_WINDOW_DAYS
     assert len(window.features["a"]) == MAX_WINDOW_DAYS
+
+
+def test_busy_traffic_is_sampled_evenly_and_holds_no_request(tmp_path: Path) -> None:
+    traffic = watching(tmp_path, Clock())
+    for _ in range(4 * FOLD_ROWS):
+        traffic.note(MODEL, rows(9))
+    assert all(row.base is None for _, row in traffic._waiting)
+    assert traffic.window("forecast", "3", DAY).features["a"][0].rows == 4 * FOLD_ROWS
+    for _ in range(400):
+        traffic.note(MODEL, rows(1))
+    assert len(traffic._waiting) == 100  # one in four, as many as the last fold was to find
 
 
 def test_a_clock_set_back_opens_no_day_anew(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parlevel.client import AsyncClient, Client
-from parlevel.client.errors import FailedPrecondition, InvalidArgument
+from parlevel.client.errors import FailedPrecondition, InvalidArgument, NotFound
 from parlevel.v1 import experiment_pb2, uplift_pb2
 from tests.fakes.doors import Rig
 
@@ -89,8 +89,26 @@ def test_units_are_asked_by_column_with_unknown_values_none(address: str) -> Non
         assert list(plan.unit_ids) == ["b"]
         with pytest.raises(InvalidArgument, match="all texts or all numbers"):
             client.uplift.predict(["a", "b"], {**AGES, "channel": ["Web", 1.0]})
-        with pytest.raises(InvalidArgument, match="channel"):
-            client.uplift.predict(["a", "b"], {"age": [1.0, 2.0], "spend": [1.0, 2.0]})
+
+
+def test_units_the_tables_know_are_asked_by_name(address: str) -> None:
+    with Client(address) as client:
+        answer = client.uplift.predict(["k1", "nobody", "k2"])
+        assert list(answer.row_statuses) == [
+            uplift_pb2.UPLIFT_ROW_STATUS_OK,
+            uplift_pb2.UPLIFT_ROW_STATUS_UNKNOWN_UNIT,
+            uplift_pb2.UPLIFT_ROW_STATUS_OK,
+        ]
+        sent: dict[str, list[float | str | None]] = {
+            "age": [35.0, 61.0],
+            "spend": [1 / 3, None],
+            "channel": ["Web", "Phone"],
+        }
+        assert client.uplift.predict(["k1", "k2"], sent).effects == answer.effects
+        plan = client.uplift.plan_targeting(["k1", "k2"], budget=1.0, action_costs=1.0)
+        assert list(plan.unit_ids) == ["k2"]
+        with pytest.raises(NotFound, match="nobody"):
+            client.uplift.plan_targeting(["nobody"], budget=1.0, action_costs=1.0)
 
 
 def test_the_awaitable_client_says_the_same(address: str) -> None:

@@ -51,9 +51,39 @@ def test_a_missing_or_impossible_input_leaves_its_features_missing() -> None:
 
 def test_a_day_within_its_forecast_is_less_than_one_spread_away() -> None:
     forecast = [2.0, 10.0, 30.0]
-    sent = np.array([[quantity, *forecast, 70, 70, 0] for quantity in (2.0, 10.0, 30.0, 70.0)])
+    sent = np.array(
+        [[quantity, *forecast, 70, 70, 0, np.nan] for quantity in (2.0, 10.0, 30.0, 70.0)]
+    )
     gap = feature_rows(AnomalyKind.DEMAND, sent)[:, columns_of(AnomalyKind.DEMAND)][:, 0]
     assert gap.tolist() == [-1.0, 0.0, 1.0, 3.0]
+
+
+def test_a_price_that_is_back_where_it_was_did_not_jump() -> None:
+    def jump(price: float, usual: float, last: float) -> float:
+        sent = np.array([[price, usual, last, 5, 4, 0.02, 0.03]])
+        own = feature_rows(AnomalyKind.COST, sent)[:, columns_of(AnomalyKind.COST)]
+        return float(own[0, OWN_FEATURES[AnomalyKind.COST].index("price_jump")])
+
+    assert jump(20.0, 10.0, 10.0) == pytest.approx(np.log(2))
+    assert jump(10.0, 10.0, 20.0) == 0.0
+    assert jump(20.0, 10.0, 19.0) == pytest.approx(np.log(20 / 19))
+    assert np.isnan(jump(20.0, 10.0, np.nan))
+
+
+def test_silence_counts_in_spreads_so_that_great_and_small_sellers_compare() -> None:
+    def silence(scale: float, days: float) -> float:
+        sent = np.array([[0.0, 20 * scale, 100 * scale, 300 * scale, 0, 700, days, np.nan]])
+        own = feature_rows(AnomalyKind.DEMAND, sent)[:, columns_of(AnomalyKind.DEMAND)]
+        return float(own[0, OWN_FEATURES[AnomalyKind.DEMAND].index("silent_spreads")])
+
+    assert silence(1.0, 4.0) == pytest.approx(np.log1p(4 * 100 / 80))
+    assert silence(100.0, 4.0) == silence(1.0, 4.0) > silence(1.0, 1.0)
+
+
+def test_a_usual_sale_of_a_part_that_seldom_sells_is_one_spread_away() -> None:
+    sent = np.array([[8.0, 0.0, 0.0, 0.0, 8.0, 1.0, 0, 8.0]])
+    rows = feature_rows(AnomalyKind.DEMAND, sent)[:, columns_of(AnomalyKind.DEMAND)]
+    assert rows[0, 0] == 1.0
 
 
 def test_p_values_of_usual_rows_are_uniform() -> None:

@@ -23,7 +23,8 @@ from serving.domain.cost import (
     gap_of,
 )
 from serving.domain.cost_rates import CostRates, LaneRate, Plant, RateSeries
-from serving.domain.cost_rollup import Job, PartRecord, RolledUp, roll_up, usage_of
+from serving.domain.cost_rollup import Job, RolledUp, roll_up
+from serving.domain.cost_usage import PartRecord, usage_of
 from serving.errors import InvalidField, MissingInput, MissingRate, TooLarge, UnknownSeries
 
 DAY = dt.date(2026, 6, 30)

@@ -18,14 +18,14 @@ from serving.domain.reorder_batch import BatchReorderQuery
 from serving.domain.reorder_levels import (
     ReorderLevels,
     ReorderTerms,
-    Rule,
     decide,
     order_quantity,
     stockout_probability,
 )
-from serving.domain.reorder_words import explain
+from serving.domain.reorder_words import decisions, explain
 from serving.domain.replenishment import ReorderMethod, ReorderQuery
 from serving.domain.series import PlanDay
+from serving.domain.supply import TargetKind
 from serving.errors import BeyondTrained, InvalidField, TooLarge
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def terms(**changed: float) -> ReorderTerms:
         "service_level": 0.95,
         "minimum_order_quantity": 0.0,
         "pack_size": 0.0,
+        "target_kind": 1.0,
     }
     return ReorderTerms(**{name: np.array([one]) for name, one in (values | changed).items()})
 
@@ -83,7 +84,7 @@ def quantiles_at(quantiles: Floats, wanted: Floats) -> Floats:
 
 
 def decided(method: ReorderMethod = ReorderMethod.DISTRIBUTION, **changed: float) -> ReorderLevels:
-    return decide(terms(**changed), demand(), Rule(method))
+    return decide(terms(**changed), demand(), method)
 
 
 def ordered(position: float, up_to: float, *, pack: float, minimum: float) -> float:
@@ -224,7 +225,7 @@ def test_a_higher_promise_never_lowers_the_level(
     ladder: list[float], low: float, high: float, method: ReorderMethod
 ) -> None:
     low, high = sorted((low, high))
-    levels = [decide(terms(service_level=one), demand(ladder), Rule(method)) for one in (low, high)]
+    levels = [decide(terms(service_level=one), demand(ladder), method) for one in (low, high)]
     assert levels[1].order_up_to[0] >= levels[0].order_up_to[0] - 1e-9
 
 
@@ -234,10 +235,8 @@ def test_a_higher_promise_never_lowers_the_level(
 def test_levels_follow_the_unit_of_measure(
     ladder: list[float], level: float, scale: float, method: ReorderMethod
 ) -> None:
-    once = decide(terms(service_level=level), demand(ladder), Rule(method))
-    scaled = decide(
-        terms(service_level=level, on_hand=5.0 * scale), demand(ladder, scale), Rule(method)
-    )
+    once = decide(terms(service_level=level), demand(ladder), method)
+    scaled = decide(terms(service_level=level, on_hand=5.0 * scale), demand(ladder, scale), method)
     for name in ("order_up_to", "safety_stock", "order_quantity"):
         assert getattr(scaled, name)[0] == pytest.approx(
             getattr(once, name)[0] * scale, rel=1e-9, abs=1e-6
@@ -247,9 +246,19 @@ def test_levels_follow_the_unit_of_measure(
 def test_a_certain_demand_needs_no_safety_stock() -> None:
     certain = demand_of(np.full((1, 7), 10.0), 0.0)
     for method in ReorderMethod:
-        levels = decide(terms(), certain, Rule(method))
+        levels = decide(terms(), certain, method)
         assert levels.safety_stock[0] == 0.0
         assert levels.order_up_to[0] == 10.0
+
+
+def test_all_zero_demand_orders_nothing_and_is_wholly_met() -> None:
+    silent = demand_of(np.zeros((1, 7)), 0.0)
+    for kind in TargetKind:
+        asked = terms(on_hand=0.0, target_kind=float(kind))
+        levels = decide(asked, silent)
+        assert levels.order_up_to[0] == levels.order_quantity[0] == 0.0
+        assert levels.fill_rate[0] == 1.0
+        assert explain(*decisions(asked, levels)).startswith("Order nothing")
 
 
 def test_quantiles_are_read_for_each_row_at_its_own_level() -> None:
@@ -356,12 +365,12 @@ def test_a_cover_that_adds_up_to_whole_days_is_not_rounded_up_by_its_rounding_er
 
 def test_the_reason_carries_the_numbers() -> None:
     asked = terms(pack_size=12.0, minimum_order_quantity=20.0)
-    assert explain(asked, decide(asked, demand(), Rule())) == (
+    assert explain(*decisions(asked, decide(asked, demand()))) == (
         "Order 24: the inventory position of 5 is 19 below the order-up-to level of 24 (16.86 "
         "expected over 5 days and 7.14 of safety stock for a service level of 0.95), raised to "
         "the minimum order of 20 and whole packs of 12."
     )
     asked = terms(on_hand=30.0)
-    assert explain(asked, decide(asked, demand(), Rule())).startswith(
+    assert explain(*decisions(asked, decide(asked, demand()))).startswith(
         "Order nothing: the inventory position of 30 has reached the order-up-to level of 24 ("
     )

@@ -308,7 +308,7 @@ def test_a_base_stock_is_ordered_every_day_unless_told_otherwise() -> None:
         ),
         (
             lambda: asked(
-                StockPolicyKind.ORDER_QUANTITY, PolicyTarget(fill_rate=0.9), review_days=1.0
+                StockPolicyKind.ORDER_QUANTITY, PolicyTarget(fill_rate=0.9), review_days=-1.0
             ),
             "review_days",
         ),
@@ -320,16 +320,51 @@ def test_a_policy_without_what_it_needs_is_refused(make: Callable[[], object], f
     assert refused.value.field == field
 
 
-def test_all_zero_demand_needs_no_stock() -> None:
+@pytest.mark.parametrize("kind", [StockPolicyKind.ORDER_UP_TO, StockPolicyKind.ORDER_QUANTITY])
+def test_all_zero_demand_needs_no_stock(kind: StockPolicyKind) -> None:
     silent = DemandInputs(observed=ObservedDemand((0.0, 0.0, 0.0)))
     for target in (TARGETS[0](0.95), TARGETS[1](0.95)):
         found = stock_policy(
             asked(
-                StockPolicyKind.ORDER_UP_TO,
+                kind,
                 target,
                 demand=silent,
                 lead_time=LeadTimeInputs(fixed_days=0.0),
+                review_days=float(REVIEW),
             )
         )
-        assert found.order_up_to == 0.0
+        assert found.reorder_point == 0.0
         assert found.fill_rate == 1.0
+
+
+@pytest.mark.parametrize("demand", [GAMMA, *WHOLE])
+def test_a_position_seen_late_needs_the_undershoot_on_top(demand: DemandInputs) -> None:
+    daily = demand.law()
+    target = PolicyTarget(cycle_service_level=0.95)
+    inputs = asked(StockPolicyKind.ORDER_QUANTITY, target, demand=demand)
+    watched = stock_policy(inputs)
+    seen_late = stock_policy(dataclasses.replace(inputs, review_days=1.0))
+    half = 0.5 if daily.whole else 0.0
+    undershoot = (daily.variance + daily.mean**2) / (2 * daily.mean) - half
+    assert seen_late.expected_demand - watched.expected_demand == pytest.approx(
+        undershoot, rel=2e-4
+    )
+    assert seen_late.reorder_point > watched.reorder_point
+
+
+def test_a_quantity_below_a_days_demand_is_ordered_several_times_at_once() -> None:
+    target = PolicyTarget(cycle_service_level=0.95)
+    for demand in (GAMMA, WHOLE[1]):
+        inputs = asked(
+            StockPolicyKind.ORDER_QUANTITY,
+            target,
+            demand=demand,
+            review_days=1.0,
+            order_quantity=1.0,
+        )
+        one_by_one = stock_policy(inputs)
+        up_to = stock_policy(
+            asked(StockPolicyKind.ORDER_UP_TO, target, demand=demand, review_days=1.0)
+        )
+        # Ordering unit by unit every day is ordering up to a level, but for days without demand.
+        assert one_by_one.order_up_to == pytest.approx(up_to.order_up_to, abs=2.0)

@@ -24,6 +24,7 @@ from training import tables
 from training.backtest.graphs import PastFit, fit_as_of
 from training.batch.forecasts import ForecastQuestion
 from training.batch.runs import BatchJob, run
+from training.batch.workers import Hands
 from training.content import Recipe
 from training.features.materialize import Job, materialize_into
 from training.tables.errors import TableRefused
@@ -128,7 +129,7 @@ def opened(plain: Path, fit: PastFit, folder: Path, last: dt.date) -> World:
         OneModel(model), PackedFeatures(online), BusinessClock(last), feature_ttl_seconds=86_400
     )
     out = folder / f"out-{last}.parquet"
-    run(BatchJob(plain, out, last, workers=1), ForecastQuestion(HORIZON), model, lambda *_: None)
+    run(BatchJob(plain, out, last), ForecastQuestion(HORIZON), Hands(model), lambda *_: None)
     return World(plain, model, flow, pl.read_parquet(out))
 
 

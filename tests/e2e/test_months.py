@@ -22,6 +22,7 @@ from training.backtest.graphs import fit_as_of
 from training.batch.forecasts import ForecastQuestion
 from training.batch.orders import ReorderQuestion
 from training.batch.runs import BatchJob, run
+from training.batch.workers import Hands
 from training.content import Recipe
 from training.features.materialize import Job, materialize_into
 from training.tables.importing import Order, Sender, import_file
@@ -76,7 +77,7 @@ def test_a_batch_is_dated_by_months_and_has_the_bits_of_the_answers_online(
     months: Months, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.parquet"
-    run(BatchJob(months.data, out, workers=1), ForecastQuestion(3), months.model, lambda *_: None)
+    run(BatchJob(months.data, out), ForecastQuestion(3), Hands(months.model), lambda *_: None)
     rows = pl.read_parquet(out)
     assert rows["date"].unique().sort().to_list() == AHEAD
     assert rows.height == PARTS * len(AHEAD)
@@ -94,7 +95,7 @@ def test_a_batch_is_dated_by_months_and_has_the_bits_of_the_answers_online(
 def test_an_order_covers_three_months(months: Months, tmp_path: Path) -> None:
     out = tmp_path / "orders.parquet"
     question = ReorderQuestion(cover_days=3, service_level=0.95)
-    run(BatchJob(months.data, out, workers=1), question, months.model, lambda *_: None)
+    run(BatchJob(months.data, out), question, Hands(months.model), lambda *_: None)
     orders = pl.read_parquet(out)
     levels = orders["order_up_to"].to_numpy()
     assert np.isfinite(levels).all()

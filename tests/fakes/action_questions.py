@@ -86,6 +86,22 @@ ACTION_ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "credits": ("/v1/experiment:interleave", {"credits_a": [1, 0, 2], "credits_b": [0, 3, 2]}),
     "uplift": ("/v1/uplift:predict", UNITS),
+    "uplift of units looked up": (
+        "/v1/uplift:predict",
+        {"unit_ids": ["k1", "nobody", "k2", "ageless"]},
+    ),
+    "uplift of units half sent": (
+        "/v1/uplift:predict",
+        {
+            "unit_ids": ["nobody", "k1", "k2"],
+            "numeric": [{"name": "spend", "values": [1.0, 2.0, 0.0], "missing_rows": [2]}],
+        },
+    ),
+    "uplift of nobody": ("/v1/uplift:predict", {"unit_ids": ["nobody"]}),
+    "targeting of units looked up": (
+        "/v1/uplift:planTargeting",
+        {"unit_ids": ["k1", "k2"], "budget": 2.5, "action_costs": [1.0]},
+    ),
     "targeting": (
         "/v1/uplift:planTargeting",
         {**UNITS, "budget": 2.5, "action_costs": [1.0, 2.0, 3.0], "value_per_effect": 1 / 3},
@@ -115,7 +131,14 @@ ACTION_REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/experiment:interleave",
         {"ranking_a": ["x"], "salt": "r", "unit_id": "u"},
     ),
-    "a covariate not sent": ("/v1/uplift:predict", {**UNITS, "categorical": []}),
+    "targeting of nobody": (
+        "/v1/uplift:planTargeting",
+        {"unit_ids": ["k1", "nobody"], "budget": 2.5, "action_costs": [1.0]},
+    ),
+    "targeting of whom too little is known": (
+        "/v1/uplift:planTargeting",
+        {"unit_ids": ["ageless"], "budget": 2.5, "action_costs": [1.0]},
+    ),
     "an unknown number where none was learned": (
         "/v1/uplift:predict",
         {

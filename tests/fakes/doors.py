@@ -45,7 +45,7 @@ from serving.grpc.supplier import SupplierServicer
 from serving.grpc.uplift import UpliftServicer
 from serving.http.door import HttpDoor, Page
 from tests.fakes.cost import cost_flow
-from tests.fakes.uplift import FakeUpliftModel, FakeUpliftModels
+from tests.fakes.uplift import FakeUpliftModel, FakeUpliftModels, stored_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +110,7 @@ class FakeDemand:
         self.failure: Exception | None = None
         self.hold: Callable[[], None] = lambda: None
         self.queries: list[object] = []
+        self.looked_up = 0
 
     def _take(self, query: object) -> None:
         self.queries.append(query)
@@ -176,6 +177,7 @@ class FakeReplenishment:
             stockout_probability=0.25,
             cover_days=9,
             service_level=0.95,
+            target=query.promised,
             table_inputs=("lead_time_days",),
             reason="a reason",
             provenance=PROVENANCE,
@@ -356,6 +358,7 @@ class Rig:
         self.demand, self.replenishment = FakeDemand(), FakeReplenishment()
         self.noted = Noted()
         self.executor = ThreadPoolExecutor(2)
+        uplift = UpliftFlow(FakeUpliftModels(FakeUpliftModel(DESCRIPTION)), stored_units())
         self.flows = Flows(
             demand=self.demand,  # type: ignore[arg-type]
             replenishment=self.replenishment,  # type: ignore[arg-type]
@@ -363,7 +366,8 @@ class Rig:
             forecasts=Gather(_each(self.demand.forecast)),
             reorders=Gather(_each(self.replenishment.recommend)),
             experiment=ExperimentFlow(),
-            uplift=UpliftFlow(FakeUpliftModels(FakeUpliftModel(DESCRIPTION))),
+            uplift=uplift,
+            uplifts=Gather(uplift.predict_many),
             anomaly=FakeAnomalies(),  # type: ignore[arg-type]
             drift=FakeDrift(),  # type: ignore[arg-type]
             cost=cost_flow(),
@@ -388,7 +392,7 @@ class Rig:
             ForecastServicer(self.flows.demand, self.flows.forecasts),
             ReplenishmentServicer(self.flows.replenishment, self.flows.reorders),
             ExperimentServicer(self.flows.experiment),
-            UpliftServicer(self.flows.uplift),
+            UpliftServicer(self.flows.uplift, self.flows.uplifts),
             AnomalyServicer(self.flows.anomaly),
             DriftServicer(self.flows.drift),
             CostServicer(self.flows.cost, self.flows.cost_analysis),

@@ -14,6 +14,7 @@ FAILURES: tuple[errors.ParlevelError, ...] = (
     errors.TooLarge("rows", limit=10_000),
     errors.UnknownSeries("sku", "Schraube M8 ü"),
     errors.UnknownSupplier("supplier_id", "SUP-9"),
+    errors.UnknownUnit("unit_ids[2]", "U-9"),
     errors.UnknownModel("uplift"),
     errors.UnknownRoute("/v1/nothing"),
     errors.MissingInput("on_hand", "inventory"),

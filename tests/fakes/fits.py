@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 
 from serving.domain.features import COLUMN, FEATURES
-from training.demand import OBJECTIVES, DemandFit
+from training.boosters import FitRows, fit_covers, fit_days
+from training.demand import DemandFit
 from training.graph import Calibration, Head
 
 if TYPE_CHECKING:
@@ -36,15 +36,11 @@ def made_up(seed: int = 0, *, trees: int = 8) -> MadeUp:
     rows = made_up_rows(rng, 4_000)
     signal = np.nan_to_num(rows[:, COLUMN["lag_7"]]) + np.abs(np.nan_to_num(rows[:, 12]))
     target = np.abs(signal) + rng.gamma(1.0, 1.0, len(rows))
-    heads = []
-    for summed in (False, True):
-        data = lgb.Dataset(rows, label=target, params={"max_bin": 63, "verbose": -1})
-        low, middle, high, mean = (
-            lgb.train({**objective, "num_leaves": 12, "verbose": -1, "seed": seed}, data, trees)
-            for objective in OBJECTIVES
-        )
-        heads.append(Head((low, middle, high, mean), made_up_calibration(rng), summed))
-    return MadeUp(DemandFit(heads[0], heads[1], HORIZON), rows[:600])
+    fit_rows = FitRows(rows, target, np.ones(len(rows)))
+    asked = {"num_leaves": 12, "learning_rate": 0.1, "max_bin": 63, "verbose": -1, "seed": seed}
+    daily = Head(fit_days(fit_rows, asked, trees), made_up_calibration(rng))
+    cover = Head(fit_covers(fit_rows, asked, trees), made_up_calibration(rng))
+    return MadeUp(DemandFit(daily, cover, HORIZON), rows[:600])
 
 
 def made_up_rows(rng: np.random.Generator, count: int) -> NDArray[np.float32]:

@@ -9,8 +9,12 @@ import numpy as np
 
 from serving.domain.covariates import CategoricalSource, Encoding, NumericSource
 from serving.domain.uplift import UpliftInterval
+from serving.flows.stored_units import LAST_DAY, UNIT, UNITS, StoredUnits
+from tests.fakes.cost import DAY, FakeClock
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from serving.domain.model import ModelDescription
@@ -19,6 +23,30 @@ ENCODING = Encoding(
     (NumericSource("age", 0.0, 100.0, 40.0, may_miss=False), NumericSource("spend", 0, 9, 4, True)),  # noqa: FBT003 - as it stands in a manifest
     (CategoricalSource("channel", ("Phone", "Web")),),
 )
+RECORDS: dict[tuple[str, str], dict[str, Any]] = {
+    (UNITS, ""): {LAST_DAY: DAY.isoformat()},
+    (UNIT, "k1"): {"age": 35.0, "spend": 1 / 3, "channel": "Web", "elsewhere": 7.0},
+    (UNIT, "k2"): {"age": 61.0, "channel": "Phone"},
+    (UNIT, "ageless"): {"spend": 1.0, "channel": "Web"},
+    (UNIT, "numbered"): {"age": 61.0, "channel": 3.0},
+}
+
+
+class FakeRecords:
+    """What the tables hold of some units."""
+
+    generation = "1"
+
+    def __init__(self, records: dict[tuple[str, str], dict[str, Any]]) -> None:
+        self._records = records
+
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        return self._records.get((kind, key))
+
+
+def stored_units(*, empty: bool = False) -> StoredUnits:
+    """Return what looks units up in the records above, or in none."""
+    return StoredUnits(FakeRecords({} if empty else RECORDS), FakeClock())
 
 
 class FakeUpliftModel:

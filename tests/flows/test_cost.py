@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,8 +17,9 @@ from serving.domain.cost import (
     ShouldCostQuery,
 )
 from serving.errors import InvalidField, MissingInput, MissingRate, NoModel, UnknownSeries
-from serving.flows.cost import tail_probability
-from tests.fakes.cost import cost_flow
+from serving.flows.cost import CostFlow, tail_probability
+from serving.flows.cost_desk import PART
+from tests.fakes.cost import SILENT, FakeClock, FakeCostModels, FakeCostReference, cost_flow
 
 
 def test_a_part_with_a_bill_is_answered_from_it() -> None:
@@ -125,6 +129,39 @@ def test_questions_asked_together_are_answered_as_if_alone() -> None:
     alone = [cost_flow().estimate(query) for query in queries]
     assert all(isinstance(answer, ShouldCost) for answer in together)
     assert together == alone
+
+
+class Republished(FakeCostReference):
+    """The documents, until another generation without the price of a nut is published."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        self.read.append(key)
+        nut = kind == PART and key == "nut"
+        return SILENT if nut and self.generation == "2" else super().document(kind, key)
+
+
+def test_documents_are_read_once_a_generation_and_the_next_one_counts_at_once() -> None:
+    reference = Republished()
+    flow = CostFlow(reference, FakeCostModels(), FakeClock())
+    first = flow.estimate(ShouldCostQuery("bracket"))
+    read = len(reference.read)
+
+    assert flow.estimate(ShouldCostQuery("bracket")) == first
+    assert len(reference.read) == read
+    reference.generation = "2"
+    with pytest.raises(MissingInput, match="nut"):
+        flow.estimate(ShouldCostQuery("bracket"))
+
+
+def test_without_drivers_the_elements_are_the_same() -> None:
+    (told,) = cost_flow().estimate_many([ShouldCostQuery("bracket")])
+    (bare,) = cost_flow().estimate_many([ShouldCostQuery("bracket")], drivers=False)
+
+    assert isinstance(told, ShouldCost)
+    assert bare == replace(told, elements=tuple(replace(one, drivers=()) for one in told.elements))
 
 
 def test_a_tail_probability_stays_within_the_trained_levels() -> None:

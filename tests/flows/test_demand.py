@@ -12,6 +12,8 @@ import pytest
 from serving.domain.demand import (
     QUANTILE_LEVELS,
     BatchForecastQuery,
+    Cover,
+    CoverQuery,
     DemandTarget,
     ForecastQuery,
     ForecastRoute,
@@ -343,6 +345,36 @@ def test_without_a_price_the_answer_says_so() -> None:
     rig.features.put("demand_state", ("s1", "east"), state_of(history))
     said = rig.flow.forecast(ask()).provenance.warnings
     assert any("no price is known" in warning for warning in said)
+
+
+def test_an_override_of_a_day_moves_the_demand_of_every_cover_it_lies_in() -> None:
+    rig = Rig()
+    query = CoverQuery("s1", "east", 5, others=(1, 3))
+    (plain,) = rig.flow.cover_many([query])
+    daily = rig.flow.forecast(ask(horizon=5)).mean
+    third = (ORIGIN - dt.date(1970, 1, 1)).days + 3
+    rig.features.said["s1", "east"] = (
+        Override(day=third, author="ana", created=third - 5, quantity=float(daily[2]) * 3),
+        Override(day=third + 40, author="bob", created=third - 5, factor=9.0),
+    )
+    (found,) = rig.flow.cover_many([query])
+    assert isinstance(plain, Cover)
+    assert isinstance(found, Cover)
+    for ratio, days, one, other in (
+        (1.0, 1, found.others[0], plain.others[0]),
+        (None, 3, found.others[1], plain.others[1]),
+        (None, 5, found.quantiles, plain.quantiles),
+    ):
+        wanted = ratio or float(1 + 2 * daily[2] / daily[:days].sum())
+        assert np.allclose(one, other * wanted, rtol=1e-6)
+    assert "overrides by ana hold on 1 of 5 days" in found.provenance.warnings
+    batch = rig.flow.cover_batch(
+        ["s0", "s1"], ["east", "east"], np.array([5, 5]), np.array([[1, 3], [1, 3]])
+    )
+    assert np.array_equal(batch.quantiles[1], found.quantiles)
+    assert np.array_equal(batch.others[1], found.others)
+    assert batch.mean[1] == found.mean
+    assert "overrides hold within the cover of 1 of 2 series" in batch.provenance.warnings
 
 
 def test_an_override_is_laid_on_top_and_the_models_value_stays_beside() -> None:

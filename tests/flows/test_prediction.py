@@ -138,3 +138,23 @@ def test_a_promotion_moves_a_tier_as_it_moves_the_model() -> None:
     assert np.array_equal(found[:, 3:], usual[:, 3:])
     moved = started & (usual[:, 0] > 0)
     assert (found[moved, 0] > usual[moved, 0]).any()
+
+
+def test_a_series_the_model_is_not_asked_about_takes_no_part_in_what_another_is_asked() -> None:
+    plain, dense = with_cells(DemandTier.SPARSE, 1.0), cells_of(RECORDS.state)
+    promoted = RECORDS.future.copy()
+    promoted[:, FUTURE["promoted"].start : FUTURE["promoted"].start + 3] = 1.0
+    started = np.flatnonzero(RECORDS.state[:, STATE["promoted_last"].start] == 0)
+    one = int(started[0])
+    other = int(np.flatnonzero(dense != dense[one])[0])
+    promoted[other] = np.nan
+    weight = plain.cells.weight.copy()
+    weight.reshape(-1)[dense[one]] = 0.5
+    model = FakeModel(routes=dataclasses.replace(plain, cells=plain.cells._replace(weight=weight)))
+    both = dataclasses.replace(RECORDS, future=promoted).take(np.array([other, one]))
+    # The model is asked twice about one of two series and not at all about the other.
+    together = predict_daily(model, both, 5, DemandTarget.DEMAND)
+    for row in range(2):
+        alone = predict_daily(model, both.take(np.array([row])), 5, DemandTarget.DEMAND)
+        for many, single in zip(together, alone, strict=True):
+            assert np.array_equal(many[row], single[0])

@@ -186,3 +186,11 @@ def test_the_only_answer_is_given_or_its_failure_raised() -> None:
     assert only([3]) == 3
     with pytest.raises(UnknownSeries):
         only([UnknownSeries("sku", "nobody")])
+
+
+def test_a_series_without_history_is_ordered_for_as_its_category_sells_and_says_so() -> None:
+    rig = Rig()
+    del rig.features.stored["demand_state"]["s1", "east"]
+    found = rig.replenishment.recommend(ReorderQuery("s1", "east", on_hand=0.0, **TERMS))
+    assert found.order_quantity > 0
+    assert any("no history" in warning for warning in found.provenance.warnings)

@@ -16,11 +16,18 @@ from serving.domain.uplift import (
     OverlapFlag,
     TargetingQuery,
     UnitsQuery,
+    Uplift,
+    UpliftRowStatus,
 )
-from serving.errors import InvalidField, NoSignal
+from serving.errors import InvalidField, MissingInput, NoSignal, UnknownUnit
 from serving.flows.uplift import UpliftFlow
 from tests.fakes.doors import DESCRIPTION
-from tests.fakes.uplift import ENCODING, FakeUpliftModel, FakeUpliftModels
+from tests.fakes.uplift import (
+    ENCODING,
+    FakeUpliftModel,
+    FakeUpliftModels,
+    stored_units,
+)
 
 
 def units(*ages: float, channel: str = "Web") -> UnitsQuery:
@@ -35,10 +42,9 @@ def units(*ages: float, channel: str = "Web") -> UnitsQuery:
     )
 
 
-def flow(*, lower_is_better: bool = False) -> UpliftFlow:
-    return UpliftFlow(
-        FakeUpliftModels(FakeUpliftModel(DESCRIPTION, lower_is_better=lower_is_better))
-    )
+def flow(*, lower_is_better: bool = False, records: bool = True) -> UpliftFlow:
+    model = FakeUpliftModel(DESCRIPTION, lower_is_better=lower_is_better)
+    return UpliftFlow(FakeUpliftModels(model), stored_units(empty=not records))
 
 
 def test_effects_stand_within_their_intervals_and_say_which_model_gave_them() -> None:
@@ -67,11 +73,61 @@ def test_units_unlike_those_learned_from_are_flagged_and_told() -> None:
     assert fax.overlap_flags == (OverlapFlag.OUTSIDE_RANGE,)
 
 
-def test_a_covariate_the_model_reads_must_be_sent() -> None:
+def test_a_covariate_the_model_reads_must_be_sent_where_no_units_are_stored() -> None:
+    bare = flow(records=False)
     with pytest.raises(InvalidField, match="numeric must hold covariate 'spend'"):
-        flow().predict(dataclasses.replace(units(50.0), numeric=units(50.0).numeric[:1]))
+        bare.predict(dataclasses.replace(units(50.0), numeric=units(50.0).numeric[:1]))
     with pytest.raises(InvalidField, match="categorical must hold covariate 'channel'"):
-        flow().predict(dataclasses.replace(units(50.0), categorical=()))
+        bare.predict(dataclasses.replace(units(50.0), categorical=()))
+
+
+def test_units_are_looked_up_and_who_is_not_known_fails_alone() -> None:
+    asked = UnitsQuery(("k1", "nobody", "k2", "ageless", "numbered"))
+    answer = flow().predict(asked)
+    ok, unknown, missing = UpliftRowStatus
+    assert answer.row_statuses == (ok, unknown, ok, missing, missing)
+    assert answer.row_count == 2
+    assert answer.effects.tolist() == pytest.approx([0.5, 3.1])
+    assert answer.provenance.features_age_seconds == 0
+    nobody = flow().predict(UnitsQuery(("nobody",)))
+    assert (nobody.row_statuses, nobody.row_count) == ((unknown,), 0)
+    assert nobody.effects.size == 0
+
+
+def test_what_is_sent_counts_more_than_what_is_stored() -> None:
+    age = NumericCovariate("age", np.array([1.0, 40.0, 50.0]))
+    spend = NumericCovariate("spend", np.array([2.0, 2.0, 0.0]), np.array([2]))
+    answer = flow().predict(UnitsQuery(("nobody", "k1", "ageless"), (age, spend)))
+    assert answer.effects.tolist() == pytest.approx([1.0, 2.0])
+    assert answer.provenance.features_age_seconds is not None
+    whole = flow().predict(units(40.0, 50.0))
+    assert whole.provenance.features_age_seconds is None
+
+
+def test_a_plan_of_units_nobody_knows_is_refused() -> None:
+    costs = np.array([1.0])
+    with pytest.raises(UnknownUnit, match=r"unit_ids\[1\] 'nobody'"):
+        flow().plan_targeting(TargetingQuery(UnitsQuery(("k1", "nobody")), 1.0, costs))
+    with pytest.raises(MissingInput, match="ageless"):
+        flow().plan_targeting(TargetingQuery(UnitsQuery(("ageless",)), 1.0, costs))
+    plan_ = flow().plan_targeting(TargetingQuery(UnitsQuery(("k1", "k2")), 1.0, costs))
+    assert plan_.unit_ids == ("k2",)
+
+
+def test_questions_answered_together_have_the_bits_they_have_alone() -> None:
+    asked = [units(50.0, 1.0), UnitsQuery(("nobody",)), units(7.0, channel="Fax"), units(61.0)]
+    wrong = dataclasses.replace(
+        units(50.0),
+        numeric=(NumericCovariate("age", np.zeros(1), np.array([0])), units(50.0).numeric[1]),
+    )
+    together = flow().predict_many([*asked, wrong])
+    assert isinstance(together[-1], InvalidField)
+    for query, answer in zip(asked, together, strict=False):
+        alone = flow().predict(query)
+        assert isinstance(answer, Uplift)
+        assert np.array_equal(answer.effects, alone.effects)
+        assert answer.overlap_flags == alone.overlap_flags
+        assert answer.provenance == alone.provenance
 
 
 def test_an_unknown_value_is_read_as_its_stand_in_only_where_some_were_learned_from() -> None:
@@ -90,7 +146,7 @@ def test_no_signal_is_said_instead_of_ranking_noise() -> None:
     models = FakeUpliftModels(FakeUpliftModel(DESCRIPTION))
     models.failure = NoSignal("uplift", version="3", figure="AUUC 0.49")
     with pytest.raises(NoSignal, match=r"AUUC 0\.49"):
-        UpliftFlow(models).predict(units(50.0))
+        UpliftFlow(models, stored_units()).predict(units(50.0))
 
 
 def test_one_row_has_the_bits_it_has_among_others() -> None:

@@ -82,14 +82,36 @@ def test_the_dashboard_has_no_panel_upon_another() -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-def test_prometheus_takes_the_rules() -> None:
+def test_prometheus_takes_the_rules_and_the_scrape_configuration() -> None:
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("promtool is not installed")
-    done = subprocess.run(
-        [tool, "check", "rules", RULES], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    for what, file in (("rules", RULES), ("config", RULES.with_name("prometheus.yaml"))):
+        done = subprocess.run(
+            [tool, "check", what, file], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_grafanas_own_types_take_the_dashboard(tmp_path: Path) -> None:
+    modules = ROOT / "node_modules"
+    compiler = modules / ".bin" / "tsc"
+    if not compiler.exists() or not (modules / "@grafana" / "schema").exists():
+        pytest.skip("@grafana/schema and typescript are not installed: run `make check`")
+    (tmp_path / "node_modules").symlink_to(modules)
+    board = BOARD.read_text(encoding="utf-8")
+    asked = ("--noEmit", "--strict", "--skipLibCheck", "--module", "esnext")
+
+    def said_of(text: str) -> str:
+        file = tmp_path / "board.ts"
+        typed = 'import type { Dashboard } from "@grafana/schema";\nexport const board: Dashboard ='
+        file.write_text(f"{typed} {text};\n", encoding="utf-8")
+        command = [str(compiler), *asked, "--moduleResolution", "bundler", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return str(done.stdout)
+
+    assert said_of(board) == ""
+    assert "gridPlace" in said_of(board.replace('"gridPos"', '"gridPlace"', 1))
 
 
 def test_nothing_is_shown_of_rules_before_anything_was_measured() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from sklearn.metrics import roc_auc_score
 from serving.adapters.anomaly import CONTRIBUTIONS, ROWS, SCORE, decoded, encoded
 from serving.adapters.onnx import open_session
 from serving.domain.anomaly import p_values
+from serving.errors import MissingInput
 from serving.settings import load
 from training.anomaly_certificate import certify
 from training.anomaly_forest import PartingForest, joined
 from training.anomaly_graph import build_graph
-from training.anomaly_rows import cost_rows, delay_rows
+from training.anomaly_rows import LEAST_ROWS, cost_rows, delay_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +194,44 @@ def test_an_open_order_is_a_row_once_it_is_late(tmp_path: Path) -> None:
     (late,) = rows.filter(pl.col("entity") == "PO-300").to_dicts()
     assert late["days_taken"] > late["promised_days"] == 12.0
     assert rows["usual_days"].is_between(8, 13).all()
+
+
+def booked(folder: Path) -> Path:
+    """Write monthly unit costs of two plants beside each other."""
+    months = np.arange("2025-01", "2026-01", dtype="datetime64[M]").astype("datetime64[D]")
+    frames = [
+        pl.DataFrame(
+            {
+                "date": months,
+                "sku": ["S0"] * 12,
+                "plant_id": [plant] * 12,
+                "logistics_rate": [0.05] * 12,
+                "logistics_usage": [2.0] * 12,
+                "total_unit_cost": cost + np.arange(12.0) / 100,
+                "volume": [500.0] * 12,
+            }
+        )
+        for plant, cost in (("P1", 10.0), ("P2", 20.0))
+    ]
+    pl.concat(frames).write_parquet(folder / "cost_transactions.parquet")
+    return folder
+
+
+def test_booked_costs_stand_beside_those_of_their_own_plant(tmp_path: Path) -> None:
+    rows = cost_rows(booked(tmp_path), None)
+    assert set(rows["source"]) == {"cost_transactions"}
+    assert rows.height == 2 * (12 - LEAST_ROWS)
+    last = rows.filter(pl.col("entity") == "P2").sort("date").row(-1, named=True)
+    assert last["unit_price"] == pytest.approx(20.11)
+    assert last["usual_unit_price"] == pytest.approx(20.05)
+    assert last["freight_share"] == pytest.approx(0.1 / 20.11)
+    assert last["usual_quantity"] == 500.0
+
+
+def test_prices_paid_and_costs_booked_are_rows_of_one_kind(tmp_path: Path) -> None:
+    rows = cost_rows(booked(orders(tmp_path)), None)
+    assert set(rows["source"]) == {"purchase_orders", "cost_transactions"}
+    early = cost_rows(tmp_path, dt.date(2025, 12, 31))
+    assert set(early["source"]) == {"cost_transactions"}
+    with pytest.raises(MissingInput, match="cost_transactions"):
+        cost_rows(tmp_path / "nowhere", None)

@@ -17,7 +17,8 @@ from serving.domain.features import COLUMN
 from serving.domain.history import STATE, STATE_WIDTH, TAIL, History
 from serving.errors import InvalidField
 from training.backtest import runs, score
-from training.backtest.baselines import baselines, sales_states
+from training.backtest.baselines import baselines, pooled_days, sales_states
+from training.backtest.floor import noise_floor, true_median
 from training.backtest.forecasts import forecast_daily
 from training.backtest.graphs import kept_fit
 from training.backtest.intervals import bootstrap_gain
@@ -31,6 +32,7 @@ from training.backtest.worst import worst_series
 from training.content import Recipe
 from training.panel import load_panel
 from training.world import Profile, generate
+from training.world.generation import default_truth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,6 +162,58 @@ def test_the_share_below_a_quantile_is_counted(panel: Panel, description: ModelD
     figures = score(panel, FakeModel(description, 0.0), origin, HORIZON)
     sold = panel.history.quantity[origin + 1 :]
     assert figures["below_0.95/sku_location/sales"] == pytest.approx((sold == 0).mean())
+
+
+def test_locations_not_trained_on_are_scored_beside_the_others(
+    panel: Panel, description: ModelDescription
+) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 1.0), origin, HORIZON, hold_out=3)
+    seen, unseen = of(figures, "rows/location/seen", "rows/location/unseen")
+    assert seen + unseen == figures["rows/location/all"]
+    assert seen > unseen > 0
+    assert "gain/sku_location/unseen" in figures
+
+
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_holding_out_all_locations_is_refused(job: BacktestJob, wrong: int) -> None:
+    with pytest.raises(InvalidField, match="hold_out"):
+        dataclasses.replace(job, hold_out=wrong)
+
+
+def test_pooled_errors_widen_the_level_as_far_as_they_were_wide(
+    panel: Panel, description: ModelDescription
+) -> None:
+    weeks = np.tile([9.0, 11.0], 56)[:, None]
+    flat = np.ones_like(weeks)
+    history = History(np.datetime64("2026-01-05"), weeks, flat, flat, 0 * flat, 0 * flat)
+    low, high = pooled_days(history, 7, (0.05, 0.95))
+    assert low == pytest.approx(0.9, abs=0.05)
+    assert high == pytest.approx(1.1, abs=0.05)
+    origin = panel.history.days - 1 - HORIZON
+    figures = score(panel, FakeModel(description, 0.0), origin, HORIZON)
+    nothing, pooled = of(
+        figures,
+        "pinball_0.95/sku_location/all",
+        "pinball_0.95/sku_location/all/level_pooled",
+    )
+    assert 0 < pooled < nothing
+
+
+def test_nobody_errs_less_than_who_knows_the_truth(panel: Panel, data: Path) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    floor = noise_floor(panel, origin, HORIZON, default_truth(data))
+    scene = set_scene(panel, origin, HORIZON)
+    sold = scene.truth.sold[scene.truth.in_stock]
+    for rival in baselines(scene.records.state, HORIZON).values():
+        assert 0 < floor < np.abs(rival[scene.truth.in_stock] - sold).sum() / sold.sum()
+
+
+def test_the_true_median_is_that_of_many_draws() -> None:
+    rng = np.random.default_rng(1)
+    draws = rng.poisson(rng.gamma(20.0, 12.0 / 0.8 / 20.0, 100_000)) * (rng.random(100_000) < 0.8)
+    found = true_median(np.array(12.0), np.array(0.8), np.array(20.0))
+    assert found == pytest.approx(np.median(draws), abs=1.0)
 
 
 def test_the_worst_series_come_first_with_what_there_is_to_say(

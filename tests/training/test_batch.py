@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -20,14 +21,17 @@ from serving.adapters.onnx import signature
 from serving.adapters.releases import FORMAT
 from serving.domain.demand import DemandTarget
 from serving.domain.features import FEATURES, feature_set_hash
-from serving.errors import BeyondTrained, InvalidField, MissingInput, NoModel, UnknownModel
+from serving.errors import BeyondTrained, Busy, InvalidField, MissingInput, NoModel, UnknownModel
 from serving.flows.prediction import predict_cover, predict_daily
+from training import chunks
 from training.backtest.graphs import PastFit, fit_as_of
 from training.batch.forecasts import ForecastQuestion
-from training.batch.models import open_model
+from training.batch.models import find_release, open_model
 from training.batch.orders import ReorderQuestion
 from training.batch.runs import BatchJob, BatchResult, run
+from training.batch.workers import Hands
 from training.content import Recipe
+from training.features import peers
 from training.features.records import records_at
 from training.panel import load_panel
 from training.world import Profile, generate
@@ -96,10 +100,17 @@ def write_release(folder: Path, fit: PastFit) -> None:
 
 
 def answer(
-    data: Path, out: Path, question: Question, model: OnnxDemandModel, part_series: int = 5
+    data: Path, out: Path, question: Question, model: OnnxDemandModel, block_series: int = 5
 ) -> BatchResult:
-    job = BatchJob(data_dir=data, out=out, part_series=part_series)
-    return run(job, question, model, lambda *_: None)
+    job = BatchJob(data_dir=data, out=out, part_series=5, block_series=block_series)
+    return run(job, question, Hands(model), lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def spans_of_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few products make several blocks."""
+    for module in (peers, chunks):
+        monkeypatch.setattr(module, "SPAN_PRODUCTS", 1)
 
 
 def copy_of(data: Path, folder: Path, *without: str) -> Path:
@@ -141,15 +152,70 @@ def test_the_numbers_are_those_of_the_serving_code_to_the_last_bit(
     assert rows["sku"].gather_every(HORIZON).to_list() == list(panel.skus)
 
 
-def test_the_sizes_of_parts_and_panels_change_no_bit(
+def test_the_sizes_of_parts_and_blocks_change_no_bit(
     data: Path, model: OnnxDemandModel, tmp_path: Path
 ) -> None:
     for size in (1, 100):
-        job = BatchJob(data, tmp_path / f"{size}.parquet", part_series=size, panel_series=4 * size)
-        totals: list[tuple[int, int]] = []
-        run(job, ForecastQuestion(7), model, lambda *done, told=totals: told.append(done))
-        assert totals[-1] == (WORLD.skus * WORLD.locations,) * 2
+        out = tmp_path / f"{size}.parquet"
+        job = BatchJob(data, out, part_series=size, block_series=4 * size)
+        told: list[tuple[str, int, int]] = []
+        run(job, ForecastQuestion(7), Hands(model), lambda *done, told=told: told.append(done))
+        series = WORLD.skus * WORLD.locations
+        assert told[-1] == ("answering", series, series)
+        assert ("reading", series, series) in told
     assert pl.read_parquet(tmp_path / "1.parquet").equals(pl.read_parquet(tmp_path / "100.parquet"))
+
+
+def test_several_processes_answer_as_one_does(
+    data: Path, releases: Path, model: OnnxDemandModel, tmp_path: Path
+) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for out, hands in (
+        (alone, Hands(model)),
+        (together, Hands(model, find_release(releases, "1"), workers=2)),
+    ):
+        job = BatchJob(data, out, by_location=True, block_series=4)
+        run(job, ForecastQuestion(7), hands, lambda *_: None)
+    files = sorted(path.relative_to(alone) for path in alone.glob("*/*.parquet"))
+    assert len(files) == 3 * WORLD.locations
+    assert files == sorted(path.relative_to(together) for path in together.glob("*/*.parquet"))
+    for file in files:
+        assert pl.read_parquet(alone / file).equals(pl.read_parquet(together / file))
+
+
+def test_by_location_holds_the_rows_of_the_file(
+    data: Path, model: OnnxDemandModel, tmp_path: Path
+) -> None:
+    answer(data, tmp_path / "out.parquet", ForecastQuestion(7), model)
+    job = BatchJob(data, tmp_path / "out", by_location=True, block_series=5)
+    result = run(job, ForecastQuestion(7), Hands(model), lambda *_: None)
+    rows = pl.read_parquet(tmp_path / "out.parquet")
+    shared = pl.read_parquet(tmp_path / "out", hive_schema={"location": pl.String})
+    assert result.rows == rows.height
+    for location in rows["location"].unique():
+        own = shared.filter(pl.col("location") == location).select(rows.columns)
+        assert own.equals(rows.filter(pl.col("location") == location))
+    again = run(job, ForecastQuestion(7), Hands(model), lambda *_: None)
+    assert again == BatchResult(rows.height, unchanged=True)
+
+
+def test_a_killed_process_is_told_and_the_same_run_goes_on(
+    data: Path, releases: Path, model: OnnxDemandModel, tmp_path: Path
+) -> None:
+    job = BatchJob(data, tmp_path / "out", by_location=True, block_series=4)
+    hands = Hands(model, find_release(releases, "1"), workers=2)
+
+    def kill(step: str, *_: int) -> None:
+        if step == "answering":
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    with pytest.raises(Busy, match="goes on where it stopped"):
+        run(job, ForecastQuestion(7), hands, kill)
+    assert not job.out.exists()
+    result = run(job, ForecastQuestion(7), hands, lambda *_: None)
+    assert result.resumed > 0
+    assert result.resumed + result.series == WORLD.skus * WORLD.locations
 
 
 def test_other_levels_are_read_between_the_trained_ones(
@@ -197,19 +263,23 @@ def test_a_killed_run_goes_on_where_it_stopped(
         "from training.batch.forecasts import ForecastQuestion\n"
         "from training.batch.models import open_model\n"
         "from training.batch.runs import BatchJob, run\n"
+        "from training.batch.workers import Hands\n"
+        "from training import chunks\n"
+        "from training.features import peers\n"
+        "chunks.SPAN_PRODUCTS = peers.SPAN_PRODUCTS = 1\n"
         "data, out, releases = map(Path, sys.argv[1:])\n"
         "class Slow(ForecastQuestion):\n"
         "    def answerer(self, *of):\n"
         "        inner = ForecastQuestion.answerer(self, *of)\n"
         "        return lambda part: (time.sleep(0.3), inner(part))[1]\n"
-        "run(BatchJob(data, out, part_series=1), Slow(3), open_model(releases, 'current'),\n"
-        "    lambda done, total: None)\n"
+        "run(BatchJob(data, out, block_series=1), Slow(3),\n"
+        "    Hands(open_model(releases, 'current')), lambda *_: None)\n"
     )
     command = [sys.executable, "-c", script, str(data), str(out), str(releases)]
     with subprocess.Popen(command, cwd=ROOT) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         parts = tmp_path / "out.parquet.parts"
-        while len(list(parts.glob("*/*.parquet"))) < 2 and time.monotonic() < deadline:
+        while len(list(parts.glob("*/0*.parquet"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     assert not out.exists()
@@ -227,12 +297,12 @@ def test_a_run_that_fails_half_way_leaves_the_old_output(
     answer(data, out, ForecastQuestion(3), model)
     old = out.read_bytes()
 
-    def fail(done: int, total: int) -> None:
-        if done * 2 > total:
+    def fail(step: str, done: int, total: int) -> None:
+        if step == "answering" and done * 2 > total:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(BatchJob(data, out, part_series=1), ForecastQuestion(5), model, fail)
+        run(BatchJob(data, out, block_series=1), ForecastQuestion(5), Hands(model), fail)
     assert out.read_bytes() == old
 
 

@@ -90,7 +90,7 @@ def weeks_of(head: Head, *, lift: float, noise: float) -> Rows:
     """Draw weeks on which a head's mean is `lift` too high, give or take a shock a week."""
     rng = np.random.default_rng(1)
     features = made_up_rows(rng, WEEKS * SERIES)
-    forecast = np.maximum(head.boosters[3].predict(features), 0.0)
+    forecast = np.maximum(head.boosters.mean.predict(features), 0.0)
     shocks = np.repeat(np.exp(rng.normal(0.0, noise, WEEKS)), SERIES)
     return Rows(
         features=features,

@@ -89,6 +89,30 @@ def test_a_missing_rate_is_named_and_never_taken_as_zero(data: Path) -> None:
         monthly_variance(data, "sku")
 
 
+def in_euros(fx_rates: list[float | None]) -> pl.DataFrame:
+    """Return the textbook's lines booked in euros, planned at a dollar each."""
+    return transactions().with_columns(
+        currency_code=pl.lit("EUR"), fx_rate=pl.Series(fx_rates), budget_fx_rate=pl.lit(1.0)
+    )
+
+
+def test_a_dearer_currency_is_a_variance_of_its_own_and_the_total_stays_exact(data: Path) -> None:
+    (data / "dataset.toml").write_text('currency_code = "USD"\n')
+    in_euros([1.1, 1.1, 1.0, 1.0]).write_parquet(data / "cost_transactions.parquet")
+    total = monthly_variance(data, "sku", months=(MAY, MAY)).filter(group=ALL).row(0, named=True)
+    assert total["currency"] == pytest.approx(0.1 * (120 * 11.0 + 60 * 20.0))
+    effects = ("volume", "mix", "price", "rate", "usage", "currency")
+    assert sum(total[name] for name in effects) == pytest.approx(total["variance"], abs=1e-9)
+    assert analyse(data, "variance")["variance"].sum() == pytest.approx(total["variance"])
+
+
+def test_another_currency_without_a_rate_is_refused_by_its_line(data: Path) -> None:
+    (data / "dataset.toml").write_text('currency_code = "USD"\n')
+    in_euros([1.1, None, 1.0, 1.0]).write_parquet(data / "cost_transactions.parquet")
+    with pytest.raises(InvalidField, match="2026-05-01 of B at Q, as its costs are in EUR"):
+        monthly_variance(data, "sku")
+
+
 def test_an_unknown_dimension_is_refused(data: Path) -> None:
     with pytest.raises(InvalidField, match="plant_id, category"):
         monthly_variance(data, "colour")

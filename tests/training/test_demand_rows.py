@@ -9,7 +9,15 @@ import pytest
 
 from serving.domain.features import COLUMN
 from serving.domain.history import demand_states
-from training.demand_rows import NO_PLAN_SHARE, Rows, Sampling, sample_rows
+from training.demand_rows import (
+    MIN_YEARLY_DAYS,
+    NEAR_HOLIDAY_DAYS,
+    NO_PLAN_SHARE,
+    Rows,
+    Sampling,
+    fit_rows,
+    sample_rows,
+)
 
 if TYPE_CHECKING:
     from training.panel import Panel
@@ -83,3 +91,14 @@ def test_the_same_seed_draws_the_same_rows(panel: Panel, drawn: tuple[Rows, Rows
     for one, same, different in zip(drawn, again, other, strict=True):
         assert one.features.tobytes() == same.features.tobytes()
         assert one.features.tobytes() != different.features.tobytes()
+
+
+def test_a_short_history_tells_only_near_holidays_apart(drawn: tuple[Rows, Rows]) -> None:
+    daily, _ = drawn
+    column = COLUMN["days_to_holiday"]
+    before = daily.features[:, column]
+    near = fit_rows(daily, MIN_YEARLY_DAYS - 1, near_holidays_only=True).features[:, column]
+    assert before.max() > NEAR_HOLIDAY_DAYS == near.max()
+    assert np.array_equal(near[before < NEAR_HOLIDAY_DAYS], before[before < NEAR_HOLIDAY_DAYS])
+    long = fit_rows(daily, MIN_YEARLY_DAYS, near_holidays_only=True).features[:, column]
+    assert np.array_equal(long, before)

@@ -45,6 +45,12 @@ def test_accuracy_is_of_the_median_and_bias_of_the_mean() -> None:
     assert found["mae"] == pytest.approx(13 / 6)
 
 
+def test_a_percentage_error_is_of_the_days_on_which_anything_sold() -> None:
+    found = point_metrics(ACTUAL, ACTUAL * 1.1 + 0.0, ACTUAL)
+    assert found["rmspe"] == pytest.approx(0.1)
+    assert np.isnan(point_metrics(np.zeros(2), np.ones(2), np.ones(2))["rmspe"])
+
+
 def test_the_naive_forecast_has_a_scaled_error_of_one() -> None:
     history = np.array([[1.0, 3.0], [2.0, 3.0], [1.0, 3.0]])
     found = rmsse(np.array([[2.0, 3.0]]), np.array([[1.0, 3.0]]), history)

@@ -15,6 +15,7 @@ from training.batch.forecasts import ForecastQuestion
 from training.batch.models import open_model
 from training.batch.runs import BatchJob, run
 from training.batch.totals import write_totals
+from training.batch.workers import Hands
 from training.features.overrides import load_overrides
 from training.overrides import EVERYONE, score_overrides
 from training.world import LAST_DAY
@@ -44,7 +45,7 @@ def say(home: Settings, rows: list[tuple[object, ...]]) -> None:
 def forecast(home: Settings, out: Path) -> pl.DataFrame:
     """Forecast every series as of ORIGIN."""
     model = open_model(home.releases, "current")
-    run(BatchJob(home.tables, out, ORIGIN, workers=1), QUESTION, model, lambda *_: None)
+    run(BatchJob(home.tables, out, ORIGIN), QUESTION, Hands(model), lambda *_: None)
     return pl.read_parquet(out)
 
 

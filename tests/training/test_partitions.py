@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from serving.errors import InvalidField
-from training.batch.partitions import rows_of, write_partitions, written_for
+from training.batch.files import KEY
+from training.batch.partitions import join, rows_of, write_block, written_for
 from training.batch.runs import BatchJob
 
 if TYPE_CHECKING:
@@ -16,42 +17,45 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> list[Path]:
-    files = []
-    for part in range(3):
+def blocks(tmp_path: Path) -> list[Path]:
+    folders = []
+    for block in range(3):
         rows = {
-            "sku": [f"SKU-{part}"] * 4,
-            "location": ["07", "7", "a/b", "07"],
-            "mean": [float(4 * part + row) for row in range(4)],
+            "sku": [f"SKU-{block}"] * 4,
+            "location": ["07", "07", "7", "a/b"],
+            "mean": [float(4 * block + row) for row in range(4)],
         }
-        files.append(tmp_path / f"{part}.parquet")
-        pl.DataFrame(rows).write_parquet(files[-1])
-    return files
+        folders.append(tmp_path / "parts" / f"{block:05d}")
+        table = pl.DataFrame(rows).to_arrow().replace_schema_metadata({KEY: b"key"})
+        write_block(table, folders[-1])
+    return folders
 
 
 def read(out: Path) -> pl.DataFrame:
     return pl.read_parquet(out, hive_schema={"location": pl.String})
 
 
-def test_the_rows_are_those_of_the_parts_in_order_within_a_location(
-    parts: list[Path], tmp_path: Path
+def test_the_rows_are_those_of_the_blocks_in_order_within_a_location(
+    blocks: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert write_partitions(parts, out, "key") == 12
-    joined = pl.concat([pl.read_parquet(file) for file in parts])
-    for location in ("07", "7", "a/b"):
-        mine = read(out).filter(pl.col("location") == location).select("sku", "mean")
-        wanted = joined.filter(pl.col("location") == location).select("sku", "mean")
-        assert mine.equals(wanted)
+    join(blocks, out)
+    for location, wanted in (
+        ("07", [0.0, 1.0, 4.0, 5.0, 8.0, 9.0]),
+        ("7", [2.0, 6.0, 10.0]),
+        ("a/b", [3.0, 7.0, 11.0]),
+    ):
+        assert read(out).filter(pl.col("location") == location)["mean"].to_list() == wanted
     assert (written_for(out), rows_of(out)) == ("key", 12)
+    assert all(block.exists() for block in blocks), "a run interrupted here goes on"
 
 
-def test_a_new_output_takes_the_place_of_the_old_one(parts: list[Path], tmp_path: Path) -> None:
+def test_a_new_output_takes_the_place_of_the_old_one(blocks: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write_partitions(parts, out, "old")
-    write_partitions(parts[:1], out, "new")
-    assert (written_for(out), rows_of(out)) == ("new", 4)
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["out"]
+    join(blocks, out)
+    join(blocks[:1], out)
+    assert rows_of(out) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "parts"]
 
 
 def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.panel import load_panel
-from training.sampled import load_training_panel
+from training.sampled import held_out, load_training_panel, without
 
 if TYPE_CHECKING:
     from serving.settings import Settings
@@ -38,3 +38,17 @@ def test_the_last_day_asked_for_is_the_last_of_the_grid(home: Settings) -> None:
     whole = load_panel(home.tables)
     day = whole.day(150).astype(object)
     assert load_training_panel(home.tables, as_of=day, most=20).history.days == 151
+
+
+def test_locations_held_out_leave_nothing_to_learn_and_the_others_as_they_are(
+    panel: Panel,
+) -> None:
+    hidden = held_out(panel, 3)
+    places = np.asarray(panel.locations)
+    assert set(places[hidden]).isdisjoint(places[~hidden])
+    assert 0 < hidden.sum() < hidden.size / 2
+    rest = without(panel, hidden).history
+    assert np.isnan(rest.quantity[:, hidden]).all()
+    assert np.array_equal(
+        rest.quantity[:, ~hidden], panel.history.quantity[:, ~hidden], equal_nan=True
+    )

@@ -69,10 +69,8 @@ def pooled_covers(history: History, days: int, levels: Sequence[float]) -> Float
     Returns:
         Shape (levels,); NaN where no past window was in stock.
     """
-    last = history.days - 1 - days
-    origins = list(range(last, WEEK - 1, -days))[:POOLED_WINDOWS][::-1]
     ratios = [np.empty(0)]
-    for origin, state, _ in demand_states(history, origins):
+    for origin, state, _ in demand_states(history, _pooled_origins(history, days)):
         window = slice(origin + 1, origin + 1 + days)
         demand, expected = history.quantity[window].sum(axis=0), expected_cover(state, days)
         full = (history.available[window] >= 1.0 - 1e-9).all(axis=0)
@@ -80,6 +78,35 @@ def pooled_covers(history: History, days: int, levels: Sequence[float]) -> Float
         ratios.append(demand[known] / expected[known])
     pooled = np.concatenate(ratios)
     return np.quantile(pooled, levels) if pooled.size else np.full(len(levels), np.nan)
+
+
+def pooled_days(history: History, horizon: int, levels: Sequence[float]) -> Floats:
+    """Return what to multiply the level x weekday of a day by at each level, as `pooled_covers`.
+
+    Args:
+        history: Days up to the origin and no further.
+        horizon: Days ahead.
+        levels: Probability levels.
+
+    Returns:
+        Shape (levels,); NaN where no past day was in stock.
+    """
+    ratios = [np.empty(0)]
+    for origin, state, _ in demand_states(history, _pooled_origins(history, horizon)):
+        window = slice(origin + 1, origin + 1 + horizon)
+        demand = history.quantity[window].T
+        expected = baselines(state, horizon)["weighted_level_weekday"]
+        in_stock = history.available[window].T >= 1.0 - 1e-9
+        known = in_stock & ~np.isnan(demand) & (expected > 0)
+        ratios.append(demand[known] / expected[known])
+    pooled = np.concatenate(ratios)
+    return np.quantile(pooled, levels) if pooled.size else np.full(len(levels), np.nan)
+
+
+def _pooled_origins(history: History, days: int) -> list[int]:
+    """Return the last origins with so many days after them, ascending, windows apart."""
+    last = history.days - 1 - days
+    return list(range(last, WEEK - 1, -days))[:POOLED_WINDOWS][::-1]
 
 
 def sales_states(history: History) -> State:

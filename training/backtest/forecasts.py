@@ -12,7 +12,6 @@ import numpy as np
 from serving.domain.history import STATE
 from serving.flows.evidence import CHUNK
 from serving.flows.prediction import predict_cover, predict_daily
-from training.demand_rows import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +82,7 @@ def forecast_daily(
     quantiles = np.empty((count, horizon, levels), dtype=np.float32)
 
     def work(part: NDArray[np.intp]) -> None:
-        mean[part], quantiles[part] = predict_daily(model, take(records, part), horizon, target)
+        mean[part], quantiles[part] = predict_daily(model, records.take(part), horizon, target)
 
     _each_part(count, work)
     return Daily(mean, quantiles)
@@ -111,9 +110,7 @@ def forecast_cover(
     mean, quantiles = np.empty(count), np.empty((count, levels))
 
     def work(part: NDArray[np.intp]) -> None:
-        mean[part], quantiles[part] = predict_cover(
-            model, take(records, part), covers[part], target
-        )
+        mean[part], quantiles[part] = predict_cover(model, records.take(part), covers[part], target)
 
     _each_part(count, work)
     return mean, quantiles

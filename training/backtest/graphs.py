@@ -16,9 +16,8 @@ from serving.domain.features import FEATURES, daily_rows, feature_set_hash
 from serving.domain.model import Certificate, ModelDescription
 from serving.domain.periods import Frequency
 from serving.errors import ReleaseRefused
-from training.demand_rows import take
 from training.features.records import records_at
-from training.sampled import load_training_panel
+from training.sampled import held_out, load_training_panel, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +88,9 @@ class PastFit:
         )
 
 
-def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progress) -> PastFit:
+def fit_as_of(
+    data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progress, *, hold_out: int = 0
+) -> PastFit:
     """Train on the tables up to a day, export the graph and certify it.
 
     Args:
@@ -97,6 +98,7 @@ def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progres
         origin: Last day the fit may see.
         recipe: How to train.
         progress: Told the name of each step as it begins.
+        hold_out: Every so many-th location is not learned from; 0 where all are.
 
     Raises:
         MissingInput: If there are too few days of sales up to the origin.
@@ -107,6 +109,8 @@ def fit_as_of(data_dir: Path, origin: dt.date, recipe: Recipe, progress: Progres
     from training.routed import routed
 
     panel = load_training_panel(data_dir, as_of=origin)
+    if hold_out:
+        panel = without(panel, held_out(panel, hold_out))
     training = train(panel, recipe, progress)
     progress("routes")
     graph, fit = routed(panel, training).final, training.final
@@ -186,7 +190,7 @@ def certified_rows(panel: Panel, horizon: int) -> NDArray[np.float32]:
     """
     ((_, records),) = records_at(panel, [panel.history.days - 1], future="planned")
     series = np.unique(np.linspace(0, len(panel.skus) - 1, CERTIFIED_SERIES).astype(np.int64))
-    some = take(records, series)
+    some = records.take(series)
     rows = np.concatenate(
         [
             daily_rows(some, horizon, sales_target=sales).reshape(-1, len(FEATURES))

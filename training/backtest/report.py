@@ -16,6 +16,7 @@ _DAILY = {"rows": "rows", "wmape": "WMAPE", "bias": "bias"}
 _SPREAD = {"coverage_50": "in 50", "coverage_90": "in 90", "width_90": "width"}
 _LEVELS = ("sku_location", "category_location", "location", "total")
 _COVERS = ("full_stock", "all", "sold")
+_TAILS = ("0.1", "0.95")
 
 
 def report_tables(mean: Mapping[str, float], scores: Sequence[OriginScore]) -> Iterator[Table]:
@@ -28,7 +29,27 @@ def report_tables(mean: Mapping[str, float], scores: Sequence[OriginScore]) -> I
     yield _origins(scores)
     yield _daily(mean)
     yield _baselines(mean)
+    if "gain/sku_location/unseen" in mean:
+        yield _unseen(mean)
+    yield _tails(mean)
     yield _service(mean)
+
+
+def floor_table(scores: Sequence[OriginScore], floors: Sequence[float]) -> Table:
+    """Return how far each origin of a generated world is from what its noise leaves.
+
+    Args:
+        scores: The figures of each origin.
+        floors: The WMAPE of the true median on the same cells, one an origin.
+    """
+    table = Table(title="WMAPE over the noise floor, demand in stock")
+    table.add_column("origin")
+    for name in ("WMAPE", "true median", "times"):
+        table.add_column(name, justify="right")
+    for one, floor in zip(scores, floors, strict=True):
+        own = one.figures["wmape/sku_location/all"]
+        table.add_row(str(one.origin), _share(own), _share(floor), f"{own / floor:.3f}")
+    return table
 
 
 def _origins(scores: Sequence[OriginScore]) -> Table:
@@ -36,6 +57,7 @@ def _origins(scores: Sequence[OriginScore]) -> Table:
     table.add_column("origin")
     for name in ("days", "WMAPE", "95 % interval", "gain", "95 % interval", "bias"):
         table.add_column(name, justify="right", no_wrap=True)
+    errors = []
     for one in scores:
         found, name = one.figures, "sku_location/all"
         table.add_row(
@@ -47,7 +69,11 @@ def _origins(scores: Sequence[OriginScore]) -> Table:
             _interval(found, "gain", name),
             _share(found.get(f"bias/{name}")),
         )
-    table.caption = "gain: 1 - WMAPE / WMAPE of the best baseline; intervals over locations"
+        errors.append(_share(found.get(f"rmspe/{name}")))
+    table.caption = (
+        "gain: 1 - WMAPE / WMAPE of the best baseline; intervals over locations; "
+        f"root mean squared percentage error, by origin: {', '.join(errors)}"
+    )
     return table
 
 
@@ -87,6 +113,28 @@ def _baselines(mean: Mapping[str, float]) -> Table:
             at = f"sku_location/{cut}{suffix}"
             cells.append(f"{_share(mean.get(f'wmape/{at}'))} ({_share(mean.get(f'bias/{at}'))})")
         table.add_row(label, *cells)
+    return table
+
+
+def _unseen(mean: Mapping[str, float]) -> Table:
+    table = Table(title="Locations trained on and not, demand in stock")
+    for name in ("locations", "gain", "95 % interval"):
+        table.add_column(name, justify="right")
+    for cut in ("seen", "unseen"):
+        name = f"sku_location/{cut}"
+        table.add_row(cut, _share(mean.get(f"gain/{name}")), _interval(mean, "gain", name))
+    return table
+
+
+def _tails(mean: Mapping[str, float]) -> Table:
+    table = Table(title="Pinball loss against the errors of all series pooled, demand in stock")
+    for name in ("quantile", "model", "level x weekday x pooled", "less by"):
+        table.add_column(name, justify="right")
+    for level in _TAILS:
+        own = mean.get(f"pinball_{level}/sku_location/all")
+        pooled = mean.get(f"pinball_{level}/sku_location/all/level_pooled")
+        if own is not None and pooled:
+            table.add_row(level, f"{own:.4g}", f"{pooled:.4g}", _share(1.0 - own / pooled))
     return table
 
 

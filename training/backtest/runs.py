@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # What decides a fit and its scores; a change of any makes them anew.
 _FIT_CODE = (
+    "boosters.py",
     "conformal.py",
     "demand.py",
     "demand_rows.py",
@@ -62,6 +63,7 @@ class BacktestJob:
         origins: Last known day of each fit.
         horizon: Days ahead that are scored, and the longest trained.
         recipe: How each fit is trained.
+        hold_out: Every so many-th location is not trained on; 0 where all are.
     """
 
     data_dir: Path
@@ -69,6 +71,7 @@ class BacktestJob:
     origins: tuple[dt.date, ...]
     horizon: int
     recipe: Recipe
+    hold_out: int = 0
 
     def __post_init__(self) -> None:
         """Refuse origins that stand twice, and a recipe for another horizon."""
@@ -78,6 +81,8 @@ class BacktestJob:
             raise InvalidField("origins", "must each stand once")
         if self.recipe.horizon != self.horizon:
             raise InvalidField("recipe.horizon", f"must be the horizon scored, {self.horizon}")
+        if self.hold_out < 0 or self.hold_out == 1:
+            raise InvalidField("hold_out", "must be 2 or more, or 0 to train on all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,7 @@ def report(job: BacktestJob, scores: Sequence[OriginScore]) -> dict[str, Any]:
     return {
         "horizon": job.horizon,
         "recipe": asdict(job.recipe),
+        "hold_out": job.hold_out,
         "feature_set_hash": feature_set_hash(),
         "data_sha256": tables.digest(job.data_dir),
         "origins": [_record(one) for one in scores],
@@ -227,7 +233,7 @@ def _score_origin(job: BacktestJob, panel: Panel, keys: _Keys, progress: Progres
     scored = OriginScore(
         origin=origin,
         horizon=min(job.horizon, panel.history.days - 1 - index),
-        figures=score(panel, fit.open(), index, job.horizon),
+        figures=score(panel, fit.open(), index, job.horizon, hold_out=job.hold_out),
         graph_sha256=fit.digest,
         certified_rows=fit.certificate.row_count,
     )
@@ -239,7 +245,7 @@ def _past_fit(job: BacktestJob, keys: _Keys, progress: Progress) -> PastFit:
     folder = job.cache / "fits" / keys.fit
     fit = kept_fit(folder)
     if fit is None:
-        fit = fit_as_of(job.data_dir, keys.origin, job.recipe, progress)
+        fit = fit_as_of(job.data_dir, keys.origin, job.recipe, progress, hold_out=job.hold_out)
         keep_fit(folder, fit)
     return fit
 
@@ -261,6 +267,7 @@ def _keys(job: BacktestJob) -> list[_Keys]:
         "data": tables.digest(job.data_dir),
         "features": feature_set_hash(),
         "recipe": asdict(job.recipe),
+        "hold_out": job.hold_out,
         "fit_code": _code_hash(_FIT_CODE),
     }
     scoring = {"horizon": job.horizon, "score_code": _code_hash(_SCORE_CODE)}

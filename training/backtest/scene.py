@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from serving.errors import InvalidField
 from training.backtest.forecasts import truth_after
-from training.demand_rows import take
 from training.features.records import records_at
 
 if TYPE_CHECKING:
@@ -57,4 +56,4 @@ def set_scene(panel: Panel, origin: int, horizon: int) -> Scene:
     truth = truth_after(panel, records, origin, reach)
     if not truth.recorded.any():
         raise InvalidField("origin", f"must have sales after it: {panel.day(origin)} has none")
-    return Scene(panel, origin, take(records, truth.series), truth)
+    return Scene(panel, origin, records.take(truth.series), truth)

@@ -9,7 +9,8 @@ Metrics: ``wmape``, ``mae`` and ``rmse`` of the median, ``bias`` and ``rmsse`` o
 in units, ``coverage_50`` and ``coverage_90`` with ``width_50`` and ``width_90`` as a share of mean
 sales, ``below`` per level (the share of cells at or below that quantile), ``rows``; ``wmape_low``
 and ``wmape_high``, ``gain``, ``gain_low`` and ``gain_high`` over the best baseline, intervals
-over locations.
+over locations. ``pinball`` is also that of ``level_pooled``: the level x weekday times the quantile
+of all series' past errors.
 
 Levels: ``sku_location``, ``category_location``, ``location`` and ``total``, each by day.
 
@@ -18,7 +19,8 @@ Sums of means at ``category_location``, ``category``, ``location``, ``region`` a
 
 Slices: ``all``; ``h1-7`` and on; ``smooth``, ``erratic``, ``intermittent``, ``lumpy``;
 ``volume_1`` (least) to ``volume_5``; ``new`` (fewer than 28 recorded days) and ``old``;
-``every_day`` (stock-out days too); ``no_plan`` (prices and
+``seen`` and ``unseen`` locations where some were not trained on; ``every_day`` (stock-out days
+too); ``no_plan`` (prices and
 promotions to come hidden); ``sales`` and ``sales_no_plan`` (sales forecast, every day).
 """
 
@@ -30,13 +32,14 @@ import numpy as np
 
 from serving.domain.demand import DemandTarget
 from training import metrics
-from training.backtest.baselines import baselines, sales_states
+from training.backtest.baselines import baselines, pooled_days, sales_states
 from training.backtest.coherence import score_totals
 from training.backtest.cover import score_cover
 from training.backtest.forecasts import forecast_daily, without_plan
 from training.backtest.levels import Contest
 from training.backtest.scene import set_scene
 from training.backtest.slices import slices
+from training.sampled import held_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +55,9 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 
-def score(panel: Panel, model: DemandModel, origin: int, horizon: int) -> dict[str, float]:
+def score(
+    panel: Panel, model: DemandModel, origin: int, horizon: int, *, hold_out: int = 0
+) -> dict[str, float]:
     """Score a model on the days after an origin, beside baselines on the same rows.
 
     Of more than 50,000 series an even spread is scored; sums over series are then of that spread.
@@ -62,6 +67,7 @@ def score(panel: Panel, model: DemandModel, origin: int, horizon: int) -> dict[s
         model: The model.
         origin: Index of the last known day.
         horizon: Days ahead, at most those the panel holds.
+        hold_out: Every so many-th location the model was not trained on; 0 where on all.
 
     Returns:
         Figures by name; a figure that is not defined, as a WMAPE of nothing sold, is left out.
@@ -70,13 +76,13 @@ def score(panel: Panel, model: DemandModel, origin: int, horizon: int) -> dict[s
         InvalidField: If no day after the origin is in the panel, or no series is known at it.
     """
     scene = set_scene(panel, origin, horizon)
-    figures = dict(_demand(scene, model))
+    figures = dict(_demand(scene, model, hold_out))
     figures |= dict(_sales(scene, model))
     figures |= score_cover(scene.panel, model, (origin, scene.records), scene.truth)
     return {name: float(value) for name, value in figures.items() if np.isfinite(value)}
 
 
-def _demand(scene: Scene, model: DemandModel) -> Iterator[tuple[str, float]]:
+def _demand(scene: Scene, model: DemandModel, hold_out: int) -> Iterator[tuple[str, float]]:
     """Score the forecast of demand: on days in stock, then where that is not all."""
     truth, levels = scene.truth, model.description.quantile_levels
     daily = forecast_daily(model, scene.records, scene.horizon, DemandTarget.DEMAND)
@@ -89,8 +95,24 @@ def _demand(scene: Scene, model: DemandModel) -> Iterator[tuple[str, float]]:
     rivals = baselines(scene.records.state, scene.horizon)
     median = daily.quantiles[:, :, levels.index(0.5)].astype(np.float64)
     yield from Contest(scene, "all", truth.in_stock, median, daily.mean, rivals).figures()
+    yield from _pooled(scene, rivals["weighted_level_weekday"], levels)
+    if hold_out:
+        hidden = held_out(scene.panel, hold_out)[truth.series][:, None]
+        for name, some in (("unseen", hidden), ("seen", ~hidden)):
+            rows = truth.in_stock & some
+            yield from Contest(scene, name, rows, median, daily.mean, rivals).figures()
     bare = forecast_daily(model, without_plan(scene.records), scene.horizon, DemandTarget.DEMAND)
     yield from _cells("sku_location/no_plan", truth.sold, bare, truth.in_stock, levels)
+
+
+def _pooled(scene: Scene, expected: Floats, levels: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """Yield the pinball loss of what is expected times the quantiles of all past errors."""
+    past = scene.panel.history.between(0, scene.origin + 1)
+    factors = pooled_days(past, scene.horizon, levels)
+    actual = scene.truth.sold[scene.truth.in_stock]
+    quantiles = expected[scene.truth.in_stock][:, None] * factors
+    for level, loss in zip(levels, metrics.pinball(actual, quantiles, levels), strict=True):
+        yield f"pinball_{level:g}/sku_location/all/level_pooled", loss
 
 
 def _sales(scene: Scene, model: DemandModel) -> Iterator[tuple[str, float]]:

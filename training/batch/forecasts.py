@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from serving.domain.demand import DemandTarget, check_horizon, check_levels, interpolate_levels
 from serving.domain.overrides import lay_over
-from serving.domain.periods import first_days, last_day
+from serving.domain.periods import first_days, frequency_of, last_day
 from serving.errors import BeyondTrained
 from serving.flows.prediction import answered_by, predict_daily
 from training.features.overrides import load_overrides
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from serving.domain.overrides import Override
     from serving.ports import DemandModel
-    from training.batch.questions import Answerer, Part
-    from training.panel import Panel
+    from training.batch.questions import Answerer, Block, Part
 
     Floats = NDArray[np.float64]
     Hands = Mapping[tuple[str, str], tuple[Override, ...]]
@@ -72,16 +71,16 @@ class ForecastQuestion:
             if not low <= level <= high:
                 raise BeyondTrained(f"quantile_levels[{index}]", limit=f"from {low} to {high}")
 
-    def answerer(self, model: DemandModel, panel: Panel, data_dir: Path) -> Answerer:
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
         """Read what planners say and return what answers the parts."""
-        hands = load_overrides(data_dir, panel.folder.sales.frequency)
+        hands = load_overrides(data_dir, frequency_of(block.origin))
         return lambda part: self._answer(model, part, hands)
 
     def _answer(self, model: DemandModel, part: Part, hands: Hands) -> pa.Table:
         """Forecast the series of a part; the days of a series follow one another."""
         own, trained = predict_daily(model, part.records, self.horizon, self.target)
-        mean, trained = _overridden(part, own, trained, hands)
-        quantiles = interpolate_levels(model.description.quantile_levels, trained, self.levels)
+        mean, held = _overridden(part, own, trained, hands)
+        quantiles = interpolate_levels(model.description.quantile_levels, held, self.levels)
         days = first_days(part.records.origin + np.arange(1, self.horizon + 1))
         series = np.repeat(np.arange(len(part.skus), dtype=np.int32), self.horizon)
         tiers = [one.tier.name.lower() for one in answered_by(model, part.records)]

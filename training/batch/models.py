@@ -33,6 +33,11 @@ def open_model(releases: Path, wanted: str) -> OnnxDemandModel:
         UnknownModel: If there is no such version.
         ReleaseRefused: If the release fails a check.
     """
+    return open_release(find_release(releases, wanted), open_demand)
+
+
+def find_release(releases: Path, wanted: str) -> Path:
+    """Return the folder of a release of the demand model; see `open_model`."""
     folder = releases / FORECAST
     version = wanted
     if wanted in {CURRENT, CHAMPION}:
@@ -41,7 +46,7 @@ def open_model(releases: Path, wanted: str) -> OnnxDemandModel:
     plain = version and "/" not in version and not version.startswith(".")
     if not plain or not (folder / version).is_dir():
         raise UnknownModel(f"{FORECAST}/{wanted}")
-    return open_release(folder / version, open_demand)
+    return folder / version
 
 
 def _serving(folder: Path) -> str:

@@ -11,15 +11,16 @@ import pyarrow as pa
 
 from serving.adapters.features import STOCK_FIELDS
 from serving.domain.history import MAX_HORIZON
-from serving.domain.periods import last_day
-from serving.domain.reorder_levels import ReorderLevels, Rule, decide
-from serving.domain.reorder_words import explain
-from serving.domain.replenishment import ReorderMethod, check_service_level, served
+from serving.domain.periods import frequency_of, last_day
+from serving.domain.reorder_levels import ReorderLevels, decide
+from serving.domain.reorder_words import decisions, explain
+from serving.domain.replenishment import ReorderMethod, check_service_level
+from serving.domain.supply import TargetKind
 from serving.errors import BeyondTrained, InvalidField, MissingInput
 from serving.flows.reorder_covers import predicted
-from serving.flows.reorder_inputs import INPUTS, resolve
+from serving.flows.reorder_inputs import TABLES, resolve
 from serving.ports import StockInputs
-from training.demand_rows import take
+from training.features.overrides import load_overrides
 from training.features.stock import stock_inputs
 
 if TYPE_CHECKING:
@@ -28,16 +29,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serving.domain.features import SeriesRecords
+    from serving.domain.overrides import Override
+    from serving.domain.reorder_levels import ReorderTerms
+    from serving.flows.cover_hands import Hands
     from serving.flows.reorder_inputs import Resolved
     from serving.ports import DemandModel
-    from training.batch.questions import Answerer, Part
-    from training.panel import Panel
+    from training.batch.questions import Answerer, Block, Part
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.intp]
+    Said = Mapping[tuple[str, str], tuple[Override, ...]]
 
 _STOCK = "on_hand"
-_TABLES = {one.name: one.table for one in INPUTS}
 
 
 class _Decided(NamedTuple):
@@ -91,17 +95,24 @@ class ReorderQuestion:
         if self.cover_days is not None and self.cover_days > longest:
             raise BeyondTrained("cover_days", limit=f"from 1 to {longest}")
 
-    def answerer(self, model: DemandModel, panel: Panel, data_dir: Path) -> Answerer:
-        """Read stock and terms of a panel's series and return what answers its parts."""
-        stocks = _stocks(panel, data_dir)
-        return lambda part: self._answer(model, part, [stocks[index] for index in part.series])
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
+        """Read stock, terms and overrides of a block's series and return what answers its parts."""
+        stocks = _stocks(block, data_dir)
+        hands = load_overrides(data_dir, frequency_of(block.origin))
+        return lambda part: self._answer(
+            model, part, [stocks[index] for index in part.series], hands
+        )
 
-    def _answer(self, model: DemandModel, part: Part, stocks: Sequence[StockInputs]) -> pa.Table:
+    def _answer(
+        self, model: DemandModel, part: Part, stocks: Sequence[StockInputs], said: Said
+    ) -> pa.Table:
         found = resolve(self._sent(len(stocks)), stocks, self.method)
         reasons = _reasons(found, model.description.max_cover)
         usable = np.array([reason is None or reason[0] == _STOCK for reason in reasons])
         rows = np.flatnonzero(usable)
-        decided = _Decided(rows, found, self._decide(model, part, found, rows))
+        some = part.records.take(rows)
+        hands = _in_force(part, rows, said)
+        decided = _Decided(rows, found, self._decide(model, some, found.terms.take(rows), hands))
         return _table(part, decided, [None if reason is None else reason[1] for reason in reasons])
 
     def _sent(self, count: int) -> dict[str, Floats]:
@@ -112,23 +123,34 @@ class ReorderQuestion:
             sent["lead_time_days"] = sent["lead_time_std_days"] = np.zeros(count)
         if self.service_level is not None:
             sent["service_level"] = np.full(count, self.service_level)
+            sent["target_kind"] = np.full(count, float(TargetKind.CYCLE_SERVICE))
         return sent
 
     def _decide(
-        self, model: DemandModel, part: Part, found: Resolved, rows: Rows
+        self, model: DemandModel, records: SeriesRecords, terms: ReorderTerms, hands: Hands
     ) -> ReorderLevels | None:
-        """Decide on some rows; None where there is none."""
-        if not rows.size:
+        """Decide on some series; None where there is none."""
+        if not terms.on_hand.size:
             return None
-        terms = found.terms.take(rows)
-        demand = predicted(model, take(part.records, rows), terms)
-        return decide(terms, demand, Rule(self.method))
+        return decide(terms, predicted(model, records, terms, hands), self.method)
 
 
-def _stocks(panel: Panel, data_dir: Path) -> list[StockInputs]:
-    """Return what the tables say of each series of a panel, as serving reads it."""
-    pairs = pl.DataFrame({"sku": panel.skus, "location": panel.locations}).cast(pl.String)
-    keys, values = stock_inputs(data_dir, pairs, last_day(panel.history.last_day).astype(object))
+def _in_force(part: Part, rows: Rows, said: Said) -> Hands:
+    """Return the overrides in force of some rows of a part, by their place among them."""
+    origin = int(last_day(part.records.origin).astype(np.int64))
+    found = {}
+    for place, row in enumerate(rows.tolist() if said else ()):
+        overrides = said.get((part.skus[row], part.locations[row]), ())
+        held = [one for one in overrides if one.holds(origin)]
+        if held:
+            found[place] = held
+    return found
+
+
+def _stocks(block: Block, data_dir: Path) -> list[StockInputs]:
+    """Return what the tables say of each series of a block, as serving reads it."""
+    pairs = pl.DataFrame({"sku": block.skus, "location": block.locations}).cast(pl.String)
+    keys, values = stock_inputs(data_dir, pairs, last_day(block.origin).astype(object))
     at = pairs.join(
         keys.with_row_index("row"), on=["sku", "location"], how="left", maintain_order="left"
     )["row"].to_numpy()
@@ -152,12 +174,12 @@ def _reasons(found: Resolved, longest: int) -> list[tuple[str, str] | None]:
     terms = found.terms
     reasons: list[tuple[str, str] | None] = [None] * terms.on_hand.size
     for name in sorted(found.missing, key=lambda one: one != _STOCK):
-        sentence = str(MissingInput(name, _TABLES[name]))
+        sentence = str(MissingInput(name, TABLES[name]))
         for row in np.flatnonzero(found.missing[name]):
             reasons[row] = (name, sentence)
     known = ~np.isnan(terms.service_level) & ~np.isnan(terms.days)
     beyond = (
-        ("service_level", ~served(terms.service_level), "from 0.5 to 0.99"),
+        ("service_level", ~terms.promisable, "from 0.5 to 0.99"),
         ("lead_time_days + review_days", terms.days > longest, f"from 1 to {longest} days"),
     )
     for name, flags, limit in beyond:
@@ -215,6 +237,10 @@ def _sentences(
     if decided.levels is None:
         return sentences
     terms = decided.found.terms.take(decided.rows)
-    for place in np.flatnonzero(stocked):
-        sentences[decided.rows[place]] = explain(terms, decided.levels, int(place))
+    each = zip(
+        decided.rows.tolist(), stocked.tolist(), decisions(terms, decided.levels), strict=True
+    )
+    for row, known, decision in each:
+        if known:
+            sentences[row] = explain(decision)
     return sentences

@@ -1,46 +1,45 @@
-"""A batch run: panel by panel, part by part, into one parquet file that appears whole.
+"""A batch run: read, sum, answer and write, block by block, into an output that appears whole.
 
-Parts are kept beside the output until it is complete, named by a hash of everything they depend
-on, so a run that was interrupted goes on where it stopped, and one that has nothing new to say
-does nothing.
+Blocks are whole products. Tables are read once: each block leaves what its series know of
+themselves and the sums of its peers; the sums of all blocks make the records of products and
+locations; then each block is answered and written. What is done is kept beside the output until
+it is complete, named by a hash of everything it depends on, so a run that was interrupted goes on
+where it stopped, and one that has nothing new to say does nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from serving.domain.features import feature_set_hash
 from serving.errors import InvalidField
 from training import tables
-from training.batch import partitions
-from training.batch.questions import Part
-from training.demand_rows import take
-from training.features.records import records_at
-from training.panel import CHUNK_SERIES, iter_panels
+from training.batch import files, partitions
+from training.batch.histories import write_peers
+from training.batch.workers import ANSWERING, READING, Work, at_work
+from training.chunks import span_chunks
+from training.panel import open_folder
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from serving.ports import DemandModel
     from training.batch.questions import Question
-    from training.panel import Panel
+    from training.batch.workers import Hands
 
-    Progress = Callable[[int, int], None]
+    Progress = Callable[[str, int, int], None]
 
-PART_SERIES = 2_048  # series of a part and of a row group
-LAYOUT = 2  # raised when the same inputs would be written otherwise
+PART_SERIES = 2_048  # series answered at once
+# Series of a block: few enough that its history, and its answers, take some hundred MiB.
+BLOCK_SERIES, BLOCK_DAYS = 20_000, 2_400_000
+LAYOUT = 3  # raised when the same inputs would be written otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +50,17 @@ class BatchJob:
         data_dir: The data folder.
         out: The parquet file to write, or the folder where `by_location`.
         as_of: Last known day; the last one with sales where None.
-        workers: Threads that answer parts.
-        part_series: Series of a part.
-        panel_series: Series read at once.
         by_location: Write a folder of parquet files, one folder a location.
+        part_series: Series answered at once.
+        block_series: Series of a block, the most where the history is short.
     """
 
     data_dir: Path
     out: Path
     as_of: dt.date | None = None
-    workers: int = 2
-    part_series: int = PART_SERIES
-    panel_series: int = CHUNK_SERIES
     by_location: bool = False
+    part_series: int = PART_SERIES
+    block_series: int = BLOCK_SERIES
 
     def __post_init__(self) -> None:
         """Refuse an output that cannot be written as parquet, or would replace other things."""
@@ -75,6 +72,10 @@ class BatchJob:
             raise InvalidField("out", f"must end in .parquet, got {self.out.name!r}")
         if self.out.is_dir():
             raise InvalidField("out", f"must be a file, {self.out} is a folder")
+
+    def series_of_a_block(self, days: int) -> int:
+        """Return the series of a block with so many days of history."""
+        return max(1, min(self.block_series, BLOCK_DAYS // days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,14 @@ class BatchResult:
     unchanged: bool = False
 
 
-def run(job: BatchJob, question: Question, model: DemandModel, progress: Progress) -> BatchResult:
+def run(job: BatchJob, question: Question, hands: Hands, progress: Progress) -> BatchResult:
     """Answer one question for every series that has sales.
 
     Args:
         job: Where to read and write.
         question: What to ask.
-        model: The model that answers.
-        progress: Told after each part how many series are done, of how many.
+        hands: The model that answers, in this process or several.
+        progress: Told what is being done, and of how many series, of how many, it is done.
 
     Returns:
         What was done; the output is there, whole.
@@ -110,85 +111,64 @@ def run(job: BatchJob, question: Question, model: DemandModel, progress: Progres
         MissingInput: If the folder has no sales.
         BeyondTrained: If the question is beyond the model.
         InvalidField: If no row of sales is as old as `as_of`.
+        Busy: If a process of the run was killed.
     """
-    question.check(model)
-    key = _key(job, question, model)
-    if job.by_location and partitions.written_for(job.out) == key:
-        return BatchResult(partitions.rows_of(job.out), unchanged=True)
-    if not job.by_location and _written_for(job.out) == key:
-        return BatchResult(pq.read_metadata(job.out).num_rows, unchanged=True)
-    all_parts = job.out.with_name(f"{job.out.name}.parts")
-    folder = all_parts / key[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    total, done, fresh, files = 0, 0, 0, []
-    with ThreadPoolExecutor(job.workers) as pool:
-        panels = iter_panels(job.data_dir, as_of=job.as_of, chunk=job.panel_series)
-        for number, panel in enumerate(panels):
-            if number == 0:  # it reads every row, and is the same for every panel
-                total = sum(series for _, series in panel.folder.sales.series_per_sku())
-            pending = _Panel(panel, folder, number, job.part_series)
-            for file, size, new in pending.answers(question, model, job.data_dir, pool):
-                files.append(file)
-                done, fresh = done + size, fresh + size * new
-                progress(done, total)
-            del panel, pending  # or it would still be held while the next one is read
-    join = partitions.write_partitions if job.by_location else _join
-    rows = join(files, job.out, key)
-    shutil.rmtree(all_parts)
-    return BatchResult(rows, series=fresh, resumed=done - fresh)
+    question.check(hands.model)
+    key = _key(job, question, hands.model)
+    output = partitions if job.by_location else files
+    if output.written_for(job.out) == key:
+        return BatchResult(output.rows_of(job.out), unchanged=True)
+    folder = open_folder(job.data_dir, job.as_of)
+    blocks = span_chunks(folder, job.series_of_a_block(folder.sales.days))
+    left = job.out.with_name(f"{job.out.name}.parts")
+    work = Work(
+        data_dir=job.data_dir,
+        folder=folder,
+        blocks=tuple(tuple(skus) for skus in blocks),
+        place=left / key[:16],
+        question=question,
+        key=key,
+        part_series=job.part_series,
+        by_location=job.by_location,
+    )
+    work.place.mkdir(parents=True, exist_ok=True)
+    fresh = _work(work, hands, progress)
+    output.join([work.answers(block) for block in range(len(blocks))], job.out)
+    shutil.rmtree(left)
+    resumed = folder.sales.series.height - fresh
+    return BatchResult(output.rows_of(job.out), series=fresh, resumed=resumed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """The parts of one panel and their files.
-
-    Attributes:
-        panel: The series.
-        folder: Folder of the part files.
-        number: Place of the panel among those of the run.
-        part_series: Series of a part.
-    """
-
-    panel: Panel
-    folder: Path
-    number: int
-    part_series: int
-
-    def answers(
-        self, question: Question, model: DemandModel, data_dir: Path, pool: ThreadPoolExecutor
-    ) -> Iterator[tuple[Path, int, bool]]:
-        """Yield each part's file, its series and whether it was answered now, in order."""
-        parts = self._parts()
-        known = {file for file, _ in parts if file.exists()}
-        if len(known) == len(parts):
-            yield from ((file, series.size, False) for file, series in parts)
-            return
-        answer = question.answerer(model, self.panel, data_dir)
-        ((_, records),) = records_at(self.panel, [self.panel.history.days - 1], future="planned")
-
-        def work(part: tuple[Path, np.ndarray]) -> tuple[Path, int, bool]:
-            file, series = part
-            if file in known:
-                return file, series.size, False
-            names = (_names(self.panel.skus, series), _names(self.panel.locations, series))
-            _write_whole(file, answer(Part(*names, series, take(records, series))))
-            return file, series.size, True
-
-        yield from pool.map(work, parts)
-
-    def _parts(self) -> list[tuple[Path, np.ndarray]]:
-        count = len(self.panel.skus)
-        return [
-            (
-                self.folder / f"{self.number:04d}-{start // self.part_series:06d}.parquet",
-                np.arange(start, min(start + self.part_series, count)),
-            )
-            for start in range(0, count, self.part_series)
-        ]
+def _work(work: Work, hands: Hands, progress: Progress) -> int:
+    """Do what is not done yet, and return the series answered."""
+    every = range(len(work.blocks))
+    unread = [block for block in every if not work.history(block).exists()]
+    unanswered = [block for block in every if not work.answers(block).exists()]
+    if not unanswered:
+        return 0
+    sizes = _sizes(work)
+    with at_work(work, hands) as do:
+        _follow(do(READING, unread), unread, sizes, partial(progress, READING))
+        if not work.peers.exists():
+            write_peers(work.folder, map(work.history, every), work.peers)
+        return _follow(do(ANSWERING, unanswered), unanswered, sizes, partial(progress, ANSWERING))
 
 
-def _names(names: Sequence[str], series: np.ndarray) -> tuple[str, ...]:
-    return tuple(names[series[0] : series[-1] + 1])
+def _sizes(work: Work) -> list[int]:
+    """Return the series of each block."""
+    counts = dict(work.folder.sales.series_per_sku())
+    return [sum(counts[sku] for sku in skus) for skus in work.blocks]
+
+
+def _follow(
+    done: Iterator[None], blocks: list[int], sizes: list[int], tell: Callable[[int, int], None]
+) -> int:
+    """Tell of each block as it is done, after those done before; return the series done now."""
+    fresh, before = 0, sum(sizes) - sum(sizes[block] for block in blocks)
+    for block, _ in zip(blocks, done, strict=True):
+        fresh += sizes[block]
+        tell(before + fresh, sum(sizes))
+    return fresh
 
 
 def _key(job: BatchJob, question: Question, model: DemandModel) -> str:
@@ -201,49 +181,6 @@ def _key(job: BatchJob, question: Question, model: DemandModel) -> str:
         "version": model.description.version,
         "features": feature_set_hash(),
         "options": dict(question.options()),
-        "parts": [job.panel_series, job.part_series],
+        "blocks": job.block_series,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _written_for(out: Path) -> str | None:
-    """Return the key a finished output carries; None where there is no such file."""
-    try:
-        metadata = pq.read_schema(out).metadata or {}
-    except (OSError, pa.ArrowInvalid):  # not there, or no parquet: it will be replaced
-        return None
-    key = metadata.get(partitions.KEY)
-    return None if key is None else key.decode()
-
-
-def _join(files: Sequence[Path], out: Path, key: str) -> int:
-    """Copy the parts into one file, a row group each, and put it in place at once."""
-    schema = pq.read_schema(files[0]).with_metadata({partitions.KEY: key.encode()})
-    new = out.with_name(f".{out.name}.new")
-    rows = 0
-    with _writer(new, schema) as writer:
-        for file in files:
-            table = pq.read_table(file, memory_map=True).cast(schema)
-            writer.write_table(table, row_group_size=max(table.num_rows, 1))
-            rows += table.num_rows
-    _flush(new)
-    new.replace(out)
-    return rows
-
-
-def _write_whole(file: Path, table: pa.Table) -> None:
-    """Write a part so that it is there whole or not at all."""
-    new = file.with_suffix(".new")
-    with _writer(new, table.schema) as writer:
-        writer.write_table(table)
-    new.replace(file)
-
-
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())

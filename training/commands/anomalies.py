@@ -78,12 +78,13 @@ def train_with_progress(
     if result.skipped:
         console.print(f"anomaly version {result.version} was trained on this data: nothing to do")
         return
-    table = Table("kind", "rows", "flagged of usual rows at 1 in 100")
+    table = Table("kind", "rows", "set aside as unusual", "flagged of usual rows at 1 in 100")
     for name, value in result.metrics.items():
         kind = name.removeprefix("rows/")
         if kind != name:
             rate = result.metrics[f"flag_rate_1_percent/{kind}"]
-            table.add_row(kind, f"{value:,.0f}", f"{rate:.2%}")
+            aside = result.metrics[f"set_aside/{kind}"]
+            table.add_row(kind, f"{value:,.0f}", f"{aside:,.0f}", f"{rate:.2%}")
     console.print(table)
     for kind, reason in result.absent.items():
         console.print(f"left out {kind}: {reason}", soft_wrap=True)

@@ -27,6 +27,12 @@ def backtest(
     trees: Annotated[
         int | None, typer.Option("--trees", help="Trees a booster; as in train if absent.")
     ] = None,
+    hold_out: Annotated[
+        int, typer.Option("--hold-out", help="Do not train on every K-th location; 0 for all.")
+    ] = 0,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Truth of a world: compare with its noise.")
+    ] = None,
 ) -> None:
     """Train as of each origin, export, certify, and score the graph on the days after it.
 
@@ -37,7 +43,8 @@ def backtest(
     from rich.console import Console
 
     from serving.settings import load
-    from training.backtest.report import report_tables
+    from training.backtest.floor import floors
+    from training.backtest.report import floor_table, report_tables
     from training.backtest.runs import BacktestJob, dates, mean_figures
     from training.backtest.runs import asked as parameters
     from training.backtest.runs import backtest as run
@@ -54,11 +61,14 @@ def backtest(
         origins=dates(origins),
         horizon=horizon,
         recipe=Recipe(horizon=horizon, **given),
+        hold_out=hold_out,
     )
     with console.status("backtest") as status:
         scores = run(job, status.update)
     for table in report_tables(mean_figures(scores), scores):
         console.print(table)
+    if truth is not None:
+        console.print(floor_table(scores, floors(job, scores, truth)))
     if all(one.cached for one in scores):
         console.print("nothing to do: every origin came from the cache")
     else:

@@ -7,14 +7,25 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
+from serving.adapters.demand import open_demand
+from serving.adapters.releases import open_release
 from serving.settings import load
-from training.batch.models import open_model
+from training.batch.models import find_release
 from training.batch.runs import BatchJob, run
+from training.batch.workers import Hands
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
     from pathlib import Path
 
     from training.batch.questions import Question
@@ -47,10 +58,11 @@ def run_with_progress(
         data_dir=data or settings.tables,
         out=out,
         as_of=as_of.date() if as_of else settings.as_of,
-        workers=len(os.sched_getaffinity(0)),
         by_location=by_location,
     )
-    opened = open_model(settings.releases, model)
+    release = find_release(settings.releases, model)
+    opened = open_release(release, open_demand)
+    hands = Hands(opened, release, workers=len(os.sched_getaffinity(0)))
     out.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     bar = Progress(
@@ -63,13 +75,7 @@ def run_with_progress(
         transient=True,
     )
     with bar:
-        task = bar.add_task("reading tables", total=None, rate="")
-
-        def tell(done: int, total: int) -> None:
-            rate = f"{done / (time.monotonic() - started):,.0f} series/s"
-            bar.update(task, completed=done, total=total, description="series", rate=rate)
-
-        result = run(job, question, opened, tell)
+        result = run(job, question, hands, _telling(bar, started))
     version = f"model {opened.description.name} {opened.description.version}"
     if result.unchanged:
         console.print(
@@ -83,3 +89,20 @@ def run_with_progress(
         f"in {seconds:.1f} s ({version}{resumed})",
         soft_wrap=True,
     )
+
+
+def _telling(bar: Progress, started: float) -> Callable[[str, int, int], None]:
+    """Return what shows each step of a run as a line of the bar, with its rate."""
+    opening = bar.add_task("opening tables", total=None, rate="")
+    steps: dict[str, tuple[TaskID, float]] = {}  # each with the moment it began
+    told = [started]
+
+    def tell(step: str, done: int, total: int) -> None:
+        bar.update(opening, visible=False)
+        if step not in steps:
+            steps[step] = (bar.add_task(f"{step} series", total=total, rate=""), told[-1])
+        task, since = steps[step]
+        told.append(time.monotonic())
+        bar.update(task, completed=done, rate=f"{done / (told[-1] - since):,.0f} series/s")
+
+    return tell

@@ -22,7 +22,7 @@ from training.commands.progress import steps_bar
 def train_cost(
     data: Annotated[Path | None, typer.Option(help="Data folder; the home's tables.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Groups of parts held out in turn.")] = 5,
-    trees: Annotated[int, typer.Option(min=1, help="Trees of each output.")] = 400,
+    trees: Annotated[int, typer.Option(min=1, help="Trees of each output.")] = 1_000,
     *,
     seed: Annotated[int, typer.Option(help="Seed of folds and boosting.")] = 42,
     evaluate: Annotated[
@@ -65,6 +65,7 @@ def train_cost(
 
 
 def should_cost(
+    *,
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     data: Annotated[Path | None, typer.Option(help="Data folder; the home's tables.")] = None,
     false_alarm_rate: Annotated[
@@ -74,12 +75,16 @@ def should_cost(
         float, typer.Option(min=0.0, max=1.0, help="Margin a supplier may have.")
     ] = 0.0,
     model: Annotated[str, typer.Option(help="Version of the cost model.")] = "current",
+    truth: Annotated[
+        Path | None, typer.Option(help="Truth of a generated world, to score the flags by.")
+    ] = None,
 ) -> None:
     """Judge every quote of a folder: should-cost, gap, flags and p-value.
 
     Example: parlevel should-cost --data tables --out judged.parquet --false-alarm-rate 0.05
     """
     from training.cost.judging import Judgement, judge_quotes
+    from training.cost.margins import shown, told_apart
 
     configured = settings.load()
     asked = Judgement(
@@ -104,4 +109,6 @@ def should_cost(
             asked, lambda done, total: bar.update(task, completed=done, total=total)
         )
     console.print(summary.table())
+    if truth is not None:
+        console.print(shown(told_apart(summary.judged, truth)))
     console.print(f"{summary.rows:,} quotes judged in {summary.seconds:.1f} s: {out}")

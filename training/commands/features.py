@@ -62,10 +62,10 @@ def materialize(
 
     job = _job(data, as_of, origins)
     console = Console()
-    with console.status("reading suppliers"):
+    with console.status("reading suppliers, parts and units"):
         documents = materialize_reference(job.data_dir, job.features, job.as_of)
     if documents:
-        console.print(f"{documents:,} documents of suppliers and their lead times")
+        console.print(f"{documents:,} documents of suppliers, parts and units of experiments")
         if not tables.exists(job.data_dir, "sales"):
             return
     with console.status("materialising features") as status:

@@ -65,7 +65,12 @@ def forecast(
 
     question = ForecastQuestion(horizon, DemandTarget[target.name], _levels(quantiles))
     run_with_progress(
-        question, data=data, out=out, as_of=as_of, model=model, by_location=by_location
+        question,
+        data=data,
+        out=out,
+        as_of=as_of,
+        model=model,
+        by_location=by_location,
     )
     if totals is not None:
         _write_totals(question, out, totals, (data, model))

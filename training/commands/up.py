@@ -89,6 +89,7 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
     if stamp.exists() and stamp.read_text(encoding="utf-8") == content and _stands(settings):
         _console.print("model and features are current: nothing retrained")
         return
+    from training.commands.publish import publish
     from training.commands.train import run_with_progress
     from training.features.materialize import Job, materialize
     from training.features.reference import materialize_reference
@@ -107,6 +108,7 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
     _console.print(f"features as of {found.last_day}: {records}")
     Registry(settings).promote("forecast", result.version)
     _console.print(f"forecast version {result.version} serves")
+    publish()
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(content, encoding="utf-8")
 

@@ -25,8 +25,8 @@ QUERIES: dict[str, tuple[tuple[str, ...], str]] = {
         ("cost_transactions", "products"),
         """
         SELECT plant_id, coalesce(category, '(none)') AS category,
-               sum(budget_unit_cost * budget_volume) AS budget,
-               sum(total_unit_cost * volume) AS actual,
+               sum(budget_unit_cost * budget_volume * coalesce(budget_fx_rate, 1)) AS budget,
+               sum(total_unit_cost * volume * coalesce(fx_rate, 1)) AS actual,
                actual - budget AS variance,
                variance / nullif(budget, 0) AS share,
                abs(share) > 0.05 AS alert
@@ -39,8 +39,9 @@ QUERIES: dict[str, tuple[tuple[str, ...], str]] = {
         ("quotes", "cost_transactions"),
         """
         WITH paid AS (
-            SELECT sku, currency_code,
-                   sum(total_unit_cost * volume) / nullif(sum(volume), 0) AS unit_cost
+            SELECT sku, if(fx_rate IS NULL, currency_code, $home) AS currency_code,
+                   sum(total_unit_cost * volume * coalesce(fx_rate, 1))
+                       / nullif(sum(volume), 0) AS unit_cost
             FROM cost_transactions GROUP BY ALL
         )
         SELECT quote_id, quotes.sku, supplier_id, quotes.date, quantity, unit_price, unit_cost,
@@ -48,7 +49,7 @@ QUERIES: dict[str, tuple[tuple[str, ...], str]] = {
                gap > 0.1 AS flag
         FROM quotes JOIN paid
             ON quotes.sku = paid.sku
-            AND quotes.currency_code IS NOT DISTINCT FROM paid.currency_code
+            AND coalesce(quotes.currency_code, $home) = coalesce(paid.currency_code, $home)
         ORDER BY gap DESC, quote_id
         """,
     ),
@@ -107,7 +108,8 @@ def analyse(data_dir: Path, name: str) -> pl.DataFrame:
     with duckdb.connect() as connection:
         for table in needed:
             connection.register(table, _whole(data_dir, name, table).to_arrow())
-        found: pl.DataFrame = connection.sql(query).pl()
+        asked = {"home": tables.dataset(data_dir).currency_code} if "$home" in query else None
+        found: pl.DataFrame = connection.sql(query, params=asked).pl()
         return found
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from serving.domain.cost import Incoterm
 from serving.flows.cost_desk import COMPONENT, PART, RATES
 from training import tables
-from training.cost.quotes import read_catalogue, table_of
+from training.cost.quotes import cells, read_catalogue, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +72,7 @@ def _bills(data: Path) -> dict[str, list[list[Any]]]:
     lines = table_of(data, "bills_of_material", ("sku", *_LINE))
     filled = [pl.col(name).fill_null(value) for name, value in _LINE_DEFAULTS.items()]
     bills: dict[str, list[list[Any]]] = {}
-    for sku, *line in lines.with_columns(filled).iter_rows():
+    for sku, *line in cells(lines.with_columns(filled)):
         bills.setdefault(sku, []).append(line)
     return bills
 

@@ -31,6 +31,8 @@ def find_encoding(
     parts = [catalogue.parts[sku] for sku in skus if sku in catalogue.parts]
     least = min(LEAST_PARTS, max(2, len(parts) // 20))
     numbers, words = _kinds((part.attributes for part in parts), least)
+    measured = Counter(name for part in parts for name in part.measures)
+    measures = (name for name, count in sorted(measured.items()) if count >= least)
     used = [
         catalogue.components.get(component, {})
         for part in parts
@@ -38,7 +40,7 @@ def find_encoding(
     ]
     component_numbers, component_words = _kinds(used, least)
     return PartEncoding(
-        numbers=numbers,
+        numbers=(*numbers, *measures),
         words=words,
         component_numbers=component_numbers,
         component_words=component_words,

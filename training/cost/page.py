@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EFFECTS = ("volume", "mix", "price", "rate", "usage", "currency")
 SWING = 0.10  # of each driver, in the tornado
 MOST_QUOTES = 20_000  # drawn in the plot of gaps
+WHOLE_FROM = 1_000.0  # money from which cents are not drawn
+PLAIN_NAMES = ("within 10 %", "more than 10 % above")
 TOP = 15
 
 
@@ -244,8 +246,10 @@ def _add_gaps(page: Page, judged: pl.DataFrame | None) -> None:
     drawn = known.head(MOST_QUOTES)
     figure = Drawing(figsize=(6.0, 5.0), layout="constrained")
     axes = figure.subplots()
-    marks = drawn["flag"].fill_null(value=False).to_numpy()
-    for some, color, label in ((~marks, COLORS[0], "not flagged"), (marks, COLORS[1], "flagged")):
+    answered = drawn["flag"].null_count() < drawn.height
+    rule = ("flag", "not flagged", "flagged") if answered else ("gap_flag", *PLAIN_NAMES)
+    marks = drawn[rule[0]].fill_null(value=False).to_numpy()
+    for some, color, label in ((~marks, COLORS[0], rule[1]), (marks, COLORS[1], rule[2])):
         part = drawn.filter(pl.Series(some))
         axes.scatter(
             part["should_cost"], part["unit_price"], s=6, c=color, label=label, rasterized=True
@@ -294,6 +298,7 @@ def _add_variance(page: Page, asked: CostReport) -> None:
     axes = figure.subplots()
     steps = [("budget", last["budget"]), *((name, last[name]) for name in EFFECTS)]
     _waterfall(axes, steps, total="actual")
+    axes.set_ylabel(tables.dataset(asked.data).currency_code)
     low = min(last["budget"], last["actual"])
     reach = max(abs(last[name]) for name in EFFECTS)
     axes.set_ylim(max(low - 3 * reach, 0.0), max(last["budget"], last["actual"]) + 3 * reach)
@@ -370,7 +375,7 @@ def _waterfall(axes: Axes, steps: list[tuple[str, float]], *, total: str) -> Non
         axes.bar(place, step, bottom=level, color=color)
         level += step
         axes.annotate(
-            f"{step:,.4g}",
+            _money(step),
             (place, max(level, level - step)),
             ha="center",
             va="bottom",
@@ -379,9 +384,14 @@ def _waterfall(axes: Axes, steps: list[tuple[str, float]], *, total: str) -> Non
             textcoords="offset points",
         )
     axes.bar(len(steps), level, color=COLORS[6])
-    axes.annotate(f"{level:,.4g}", (len(steps), level), ha="center", va="bottom", fontsize=8)
+    axes.annotate(_money(level), (len(steps), level), ha="center", va="bottom", fontsize=8)
+    axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.set_xticks(range(len(steps) + 1), [*(name for name, _ in steps), total])
     axes.margins(y=0.15)
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.0f}" if abs(amount) >= WHOLE_FROM else f"{amount:,.4g}"
 
 
 def _word(kind: CostElementKind) -> str:

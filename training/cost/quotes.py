@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from serving.domain.part_features import Part, Terms
+from serving.domain.part_features import Part, Terms, bill_measures
 from serving.errors import MissingInput
 from training import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 # Columns of a product that say something of the part itself.
 PRODUCT_WORDS = ("category", "sub_category", "brand")
 PRODUCT_NUMBERS = ("weight_kg",)
-# Columns of a line of a bill that say something of the component on that line.
-LINE_NUMBERS = ("mass_kg", "labor_minutes")
+# Columns of a line of a bill that say something of the component on it, and of the line alone.
 LINE_WORDS = ("commodity", "process")
+_LINE = ("sku", "component", "quantity", "commodity", "mass_kg", "labor_minutes")
+# What the bills themselves say of a component: a part few bills hold costs more than it weighs.
+USED_IN = "used in bills"
 _OFFER = ("sku", "supplier_id", "date")  # what one supplier quoted together
 
 
@@ -47,12 +50,8 @@ class Catalogue:
         for sku in skus:
             place.setdefault(sku, len(place))
         unknown = Part("", {})
-        distinct = [
-            encoding.part_row(self.parts.get(sku, unknown), self.components) for sku in place
-        ]
-        if not distinct:
-            return np.empty((0, encoding.width))
-        return np.stack(distinct)[[place[sku] for sku in skus]]
+        distinct = [self.parts.get(sku, unknown) for sku in place]
+        return encoding.part_rows(distinct, self.components)[[place[sku] for sku in skus]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +117,41 @@ def read_catalogue(data: Path) -> Catalogue:
 
     def note(frame: pl.DataFrame, key: str, name: str) -> None:
         filled = frame.select(key, pl.col(name).cast(pl.String)).drop_nulls()
-        for sku, value in filled.iter_rows():
+        for sku, value in cells(filled):
             attributes.setdefault(sku, {}).setdefault(name, []).append(value)
 
     products = table_of(data, "products", ("sku", *PRODUCT_WORDS, *PRODUCT_NUMBERS))
     for name in (*PRODUCT_WORDS, *PRODUCT_NUMBERS):
         note(products, "sku", name)
-    for sku, name, value in table_of(
-        data, "part_attributes", ("sku", "attribute", "value")
-    ).iter_rows():
+    said = table_of(data, "part_attributes", ("sku", "attribute", "value"))
+    for sku, name, value in cells(said):
         attributes.setdefault(sku, {}).setdefault(name, []).append(value)
     # A name that stands in a bill and nowhere else is a component, no part to be asked about.
     described_parts = list(attributes)
-    lines = table_of(
-        data, "bills_of_material", ("sku", "component", "quantity", *LINE_WORDS, *LINE_NUMBERS)
-    )
-    for name in (*LINE_WORDS, *LINE_NUMBERS):
+    lines = table_of(data, "bills_of_material", (*_LINE, *LINE_WORDS[1:]))
+    for name in LINE_WORDS:
         note(lines.unique(["component", name], maintain_order=True), "component", name)
-    bills: dict[str, list[tuple[str, float]]] = {}
-    for sku, component, quantity in lines.select("sku", "component", "quantity").iter_rows():
-        bills.setdefault(sku, []).append((component, quantity))
+    bills: dict[str, list[tuple[Any, ...]]] = {}
+    zeros = pl.col("mass_kg", "labor_minutes").cast(pl.Float64).fill_null(0.0)
+    filled = lines.select(_LINE).with_columns(zeros, pl.col("commodity").fill_null(""))
+    for sku, *line in cells(filled):
+        bills.setdefault(sku, []).append(tuple(line))
+    used_in = Counter(name for bill in bills.values() for name in {line[0] for line in bill})
+    for component, count in used_in.items():
+        attributes.setdefault(component, {})[USED_IN] = [str(count)]
     known = dict.fromkeys([*products["sku"].to_list(), *described_parts, *bills])
-    parts = {sku: Part(sku, attributes.get(sku, {}), tuple(bills.get(sku, ()))) for sku in known}
+    parts = {sku: _part(sku, attributes.get(sku, {}), bills.get(sku, ())) for sku in known}
     return Catalogue(parts, attributes)
+
+
+def _part(sku: str, attributes: Attributes, bill: Sequence[tuple[Any, ...]]) -> Part:
+    lines = tuple((component, quantity) for component, quantity, *_ in bill)
+    return Part(sku, attributes, lines, bill_measures(line[1:] for line in bill))
+
+
+def cells(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a table; by columns, as polars makes tuples of rows at half the speed."""
+    return zip(*(column.to_list() for column in frame.get_columns()), strict=True)
 
 
 def table_of(data: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:

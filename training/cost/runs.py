@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HEADLINE = "rmsle"
 CERTIFIED_ROWS = 2_000
-_CODE = ("cost/model.py", "cost/graph.py", "cost/encoding.py", "cost/quotes.py")
+_CODE = tuple(f"cost/{name}.py" for name in ("model", "pairs", "graph", "encoding", "quotes"))
 _MEANINGS = {
     "rmsle": "root mean squared error of log(1 + price)",
     "within_10": "estimates within 10 % of the quote",

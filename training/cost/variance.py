@@ -33,6 +33,7 @@ PARTS = {
     "logistics": "logistics_rate",
     "tariff": "tariff_rate",
 }
+EXCHANGE = ("fx_rate", "budget_fx_rate")
 UNKNOWN = "(none)"
 ALL = "(all)"
 
@@ -57,7 +58,8 @@ def monthly_variance(
         `VarianceSplit`.
 
     Raises:
-        InvalidField: If `by` is not one of BY, or a line names some figures of an element only.
+        InvalidField: If `by` is not one of BY, a line names some figures of an element only, or
+            one in another currency than the data's has no rate of exchange.
         MissingInput: If there are no transactions, or none of them has a budget.
     """
     if by not in BY:
@@ -87,7 +89,7 @@ def _lines(data_dir: Path, by: str) -> pl.DataFrame:
         *names,
         *(f"budget_{name}" for name in names),
         *("total_unit_cost", "volume", "budget_volume", "budget_unit_cost"),
-        *("fx_rate", "budget_fx_rate"),
+        *("currency_code", *EXCHANGE),
     ]
     lines = tables.read(data_dir, TABLE, columns=columns).sort("date")
     if by == "category":
@@ -97,9 +99,24 @@ def _lines(data_dir: Path, by: str) -> pl.DataFrame:
         lines = lines.join(products, on="sku", how="left", maintain_order="left")
     if lines["budget_volume"].null_count() == lines.height:
         raise MissingInput("budget_volume", TABLE)
+    _check_rates(lines, tables.dataset(data_dir).currency_code)
     return lines.with_columns(
         month=pl.col("date").dt.truncate("1mo"), group=pl.col(by).fill_null(UNKNOWN)
     )
+
+
+def _check_rates(lines: pl.DataFrame, home: str) -> None:
+    """Refuse lines in another currency than the data's that name no rate of exchange."""
+    several = lines["currency_code"].n_unique() > 1
+    foreign = pl.col("currency_code") != home if home else pl.lit(several)
+    lacking = lines.filter(foreign & pl.any_horizontal(pl.col(name).is_null() for name in EXCHANGE))
+    if lacking.height:
+        line = lacking.row(0, named=True)
+        raise InvalidField(
+            " and ".join(EXCHANGE),
+            f"must be given on {line['date']} of {line['sku']} at {line['plant_id']}, "
+            f"as its costs are in {line['currency_code']}",
+        )
 
 
 def _query(lines: pl.DataFrame, alert_share: float) -> VarianceQuery:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = ("price", "seasonal", "minimum_order_quantity", "pack_size")
 # Tables beside sales in which a product or location may be known before it sells.
-_NAMING = ("products", "locations", "plan", "inventory", "sourcing")
+_NAMING = {
+    "products": ("sku",),
+    "locations": ("location",),
+    "plan": ("sku", "location"),
+    "inventory": ("sku", "location"),
+    "sourcing": ("sku", "location"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,12 @@ def load_catalogue(data_dir: Path, *, sold: Iterable[str], selling: Iterable[str
         The catalogue; a table that is absent leaves its attributes unknown.
     """
     named = {"sku": set(sold), "location": set(selling)}
-    for table in _NAMING:
+    for table, keys in _NAMING.items():
         if tables.exists(data_dir, table):
-            frame = tables.read(data_dir, table)
-            for key, names in named.items():
-                if key in frame.columns:
-                    names.update(frame[key].drop_nulls().unique().to_list())
+            rows = tables.scan(data_dir, table, keys)
+            for key in keys:
+                distinct = rows.select(pl.col(key).unique()).collect()[key]
+                named[key].update(distinct.drop_nulls().to_list())
     products = _attributes(data_dir, "products", "sku", sorted(named["sku"]))
     places = _attributes(data_dir, "locations", "location", sorted(named["location"]))
     category_names, category = _coded(products, "category")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from serving.adapters.features import PackedFeatures
+from serving.adapters.features import STOCK_FIELDS, PackedFeatures
 from serving.domain.features import VIEWS, feature_set_hash
 from serving.domain.history import STATE, demand_states
 from serving.domain.periods import first_day, last_day
@@ -271,7 +271,7 @@ def _register(job: Job, last_day: dt.date, content: str) -> None:
 def _content(job: Job) -> str:
     """Return the digest of everything the records follow from."""
     asked = [str(job.as_of), sorted(set(job.days_back)), job.skus]
-    parts = [tables.digest(job.data_dir), feature_set_hash(), asked, _FORMAT]
+    parts = [tables.digest(job.data_dir), feature_set_hash(), asked, _FORMAT, STOCK_FIELDS]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

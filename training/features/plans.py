@@ -109,10 +109,10 @@ def realised(rows: Sequence[NDArray[np.float64] | None], series: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class PlanTables:
-    """Tables `campaigns` and `plan` of a folder; empty where it has none."""
+    """Tables `campaigns` and `plan` of a folder, the latter unread; empty where it has none."""
 
     campaigns: pl.DataFrame
-    plan: pl.DataFrame
+    plan: pl.LazyFrame
 
     def campaigns_of(self, skus: Sequence[str], regions: Sequence[str]) -> tuple[Campaign, ...]:
         """Return the campaigns that hold for at least one of n series, oldest first.
@@ -136,7 +136,8 @@ class PlanTables:
 
     def pairs(self) -> pl.DataFrame:
         """Return sku and location of every series with a row in the plan, sorted."""
-        return self.plan.select("sku", "location").unique().sort("sku", "location")
+        pairs = self.plan.select("sku", "location").unique().collect(engine="streaming")
+        return pairs.sort("sku", "location")
 
     def plan_of(self, keys: pl.DataFrame, campaigns: tuple[Campaign, ...]) -> Plan:
         """Return the plan of n series.
@@ -145,7 +146,13 @@ class PlanTables:
             keys: Columns sku and location of the series in order.
             campaigns: The campaigns of these series.
         """
-        rows = self.plan.join(keys.with_row_index("series"), on=["sku", "location"], how="inner")
+        # The range lets whole files and row groups of other products stay unread.
+        near = pl.col("sku").is_between(pl.lit(keys["sku"].min()), pl.lit(keys["sku"].max()))
+        rows = (
+            self.plan.filter(near)
+            .join(keys.lazy().with_row_index("series"), on=["sku", "location"], how="inner")
+            .collect()
+        )
         return Plan(
             day=rows["date"].to_numpy().astype(np.int64),
             series=rows["series"].to_numpy().astype(np.int64),
@@ -157,26 +164,27 @@ class PlanTables:
 def load_plans(data_dir: Path, frequency: Frequency = Frequency.DAY) -> PlanTables:
     """Read what is decided for periods to come from the tables of a folder."""
     campaigns, plan = (
-        _read(data_dir, table, columns).with_columns(
-            period_numbers(pl.col(name), frequency) for name in columns if name.endswith("date")
+        _scan(data_dir, table, columns).with_columns(
+            period_numbers(pl.col(name).cast(pl.Int32), frequency)
+            for name in columns
+            if name.endswith("date")
         )
         for table, columns in (
             ("campaigns", _CAMPAIGN),
             ("plan", ("date", "sku", "location", *REGIME)),
         )
     )
-    return PlanTables(campaigns.sort(_CAMPAIGN, nulls_last=True), plan)
+    return PlanTables(campaigns.collect().sort(_CAMPAIGN, nulls_last=True), plan)
 
 
-def _read(data_dir: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:
-    """Return columns of a table with dates as days since 1970-01-01; no rows where it is absent."""
+def _scan(data_dir: Path, table: str, columns: Sequence[str]) -> pl.LazyFrame:
+    """Open columns of a table; no rows where it is absent."""
     if not tables.exists(data_dir, table):
         texts = {"sku", "location", "region"}
-        return pl.DataFrame(
+        return pl.LazyFrame(
             schema={name: pl.String if name in texts else pl.Int32 for name in columns}
         )
-    dates = pl.selectors.date()
-    return tables.read(data_dir, table, columns=columns).with_columns(dates.cast(pl.Int32))
+    return tables.scan(data_dir, table, columns)
 
 
 def _places(names: Sequence[str]) -> dict[str, Indices]:

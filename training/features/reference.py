@@ -12,8 +12,10 @@ from serving.adapters.reference import CURRENT, DATABASE
 from training.cost.actions import action_documents
 from training.cost.documents import cost_documents
 from training.features.packing import new_generation
+from training.features.supply import reorder_documents
 from training.suppliers import supplier_documents
 from training.tables.layers import locked
+from training.uplift.documents import unit_documents
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,7 +29,7 @@ _BATCH = 10_000
 
 
 def materialize_reference(data_dir: Path, features: Path, as_of: dt.date | None) -> int:
-    """Publish what the tables say of suppliers, parts and costs.
+    """Publish what the tables say of suppliers, parts, costs, units and what orders draw on.
 
     Args:
         data_dir: The data folder.
@@ -44,6 +46,8 @@ def materialize_reference(data_dir: Path, features: Path, as_of: dt.date | None)
         *supplier_documents(data_dir, as_of),
         *cost_documents(data_dir),
         *action_documents(data_dir),
+        *reorder_documents(data_dir, as_of),
+        *unit_documents(data_dir, as_of),
     ]
     return publish(features / REFERENCE, documents) if documents else 0
 

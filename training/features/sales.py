@@ -11,12 +11,11 @@ import polars as pl
 
 from serving.domain.history import History
 from serving.domain.periods import Frequency, period_of
-from serving.errors import InvalidField, MissingInput
+from serving.errors import InvalidField
 from training import tables
 from training.features.periods import period_numbers
 from training.features.plans import REGIME
 from training.tables.datasets import Dataset, infer_frequency, stored_dataset
-from training.tables.layers import part_path, read_manifest
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,20 +40,18 @@ class Sales:
 
     Attributes:
         rows: The rows up to the last day, unread.
+        series: Columns sku and location of the series with a row, sorted.
         first_day: First period with a row, in the unit of the frequency.
         last_day: Last period of the grid.
-        skus: Products with a row, ascending.
-        locations: Locations with a row, ascending.
         absent_is_zero: Whether a day without a row is a day without sales.
         recorded: Which of price, discount and promoted the rows record.
         frequency: Length of a period of the grid.
     """
 
     rows: pl.LazyFrame
+    series: pl.DataFrame
     first_day: np.datetime64
     last_day: np.datetime64
-    skus: tuple[str, ...]
-    locations: tuple[str, ...]
     absent_is_zero: bool
     recorded: frozenset[str]
     frequency: Frequency = Frequency.DAY
@@ -66,8 +63,7 @@ class Sales:
 
     def series_per_sku(self) -> list[tuple[str, int]]:
         """Count the locations of each product, products ascending."""
-        counts = self.rows.group_by("sku").agg(pl.col("location").n_unique()).collect()
-        return counts.sort("sku").rows()
+        return self.series.group_by("sku", maintain_order=True).len().rows()
 
     def of(self, skus: Sequence[str] | None) -> pl.DataFrame:
         """Read the rows of some products, or of all, series first and time last.
@@ -76,7 +72,9 @@ class Sales:
         """
         rows = self.rows
         if skus is not None:
-            rows = rows.filter(pl.col("sku").is_in(list(skus)))
+            # The range lets whole files and row groups of other products stay unread.
+            near = pl.col("sku").is_between(pl.lit(min(skus)), pl.lit(max(skus)))
+            rows = rows.filter(near & pl.col("sku").is_in(list(skus)))
         number = period_numbers(pl.col("date").cast(pl.Int32), self.frequency)
         rows = rows.with_columns(number)
         if self.frequency is not Frequency.DAY:
@@ -102,28 +100,33 @@ def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
         MissingInput: If the folder has no sales.
         InvalidField: If no row is as old as `as_of`.
     """
-    rows = _without_outliers(_scan(data_dir), data_dir)
+    rows = _without_outliers(tables.scan(data_dir, "sales", _COLUMNS), data_dir)
     dataset = stored_dataset(data_dir) or _inferred(rows)
     frequency = Frequency[dataset.frequency.upper()]
     if as_of is not None:
         rows = rows.filter(pl.col("date") <= as_of)
     date = pl.col("date")
-    extent = rows.select(
-        date.min().alias("first"),
-        date.max().alias("last"),
-        *(pl.col(name).is_not_null().any() for name in REGIME),
-    ).collect()
-    if extent["first"][0] is None:
+    found = (
+        rows.group_by(*_KEYS)
+        .agg(
+            date.min().alias("first"),
+            date.max().alias("last"),
+            *(pl.col(name).is_not_null().any() for name in REGIME),
+        )
+        .collect(engine="streaming")
+        .sort(*_KEYS)
+    )
+    if found.is_empty():
         raise InvalidField("as_of", f"must not be before the first day of sales, got {as_of}")
-    names = [rows.select(pl.col(key).unique().sort()).collect()[key].to_list() for key in _KEYS]
+    days = found.select("first", "last").to_numpy().astype("datetime64[D]")
+    last = np.datetime64(as_of, "D") if as_of else days.max()
     return Sales(
         rows=rows,
-        first_day=period_of(np.datetime64(extent["first"][0], "D"), frequency),
-        last_day=period_of(np.datetime64(as_of or extent["last"][0], "D"), frequency),
-        skus=tuple(names[0]),
-        locations=tuple(names[1]),
+        series=found.select(_KEYS),
+        first_day=period_of(days.min(), frequency),
+        last_day=period_of(last, frequency),
         absent_is_zero=dataset.absent_days == "zero",
-        recorded=frozenset(name for name in REGIME if extent[name][0]),
+        recorded=frozenset(name for name in REGIME if found[name].any()),
         frequency=frequency,
     )
 
@@ -193,22 +196,6 @@ def _without_outliers(rows: pl.LazyFrame, data_dir: Path) -> pl.LazyFrame:
     known = rows.join(marked.with_columns(outlier=True).lazy(), on=["date", *_KEYS], how="left")
     hidden = pl.when(pl.col("outlier").is_null()).then(pl.col("quantity"))
     return known.with_columns(hidden.fill_null(UNRECORDED)).select(_COLUMNS)
-
-
-def _scan(data_dir: Path) -> pl.LazyFrame:
-    """Open the sales without reading them where they are imported; a plain table is read once."""
-    loads = read_manifest(data_dir).get("sales")
-    if not loads:
-        if not tables.exists(data_dir, "sales"):
-            raise MissingInput("sales", "sales")
-        return tables.read(data_dir, "sales", columns=list(_COLUMNS)).lazy()
-    parts = [pl.scan_parquet(part_path(data_dir, load)) for load in loads]
-    rows = pl.concat(parts, how="diagonal")
-    there = set(rows.collect_schema().names())
-    absent = [name for name in _COLUMNS if name not in there]
-    return rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent).select(
-        _COLUMNS
-    )
 
 
 def _fold(campaigns: Sequence[Campaign], regime: dict[str, Floats], first: int) -> None:

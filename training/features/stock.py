@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 
 from serving.adapters.features import STOCK_FIELDS
+from serving.domain.supply import TargetKind
+from serving.errors import InvalidField
 from training import tables
 
 if TYPE_CHECKING:
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PAIR = ("sku", "location")
+_POLICY = (
+    *("review_days", "service_target", "target_kind", "shortage_cost", "margin"),
+    *("holding_cost_rate", "salvage_value"),
+)
+_PRODUCT = ("minimum_order_quantity", "pack_size", "unit_cost", "price", "shelf_life_days")
+_TARGETS = {
+    "cycle": TargetKind.CYCLE_SERVICE,
+    "cycle_service": TargetKind.CYCLE_SERVICE,
+    "fill": TargetKind.FILL_RATE,
+    "fill_rate": TargetKind.FILL_RATE,
+    "cost": TargetKind.COST,
+}
+_DAYS_A_YEAR = 365.0
 _DELIVERIES = 2  # least deliveries from which a deviation can be told
 
 
@@ -39,15 +54,46 @@ def stock_inputs(
     frame = pl.concat([pairs.select(_PAIR), held.select(_PAIR)]).unique().sort(_PAIR)
     frame = frame.join(held, on=_PAIR, how="left", maintain_order="left")
     frame = _with_sourcing(frame, data_dir, as_of)
-    frame = with_policy(frame, data_dir, ("review_days", "service_target"))
+    frame = with_policy(frame, data_dir, _POLICY)
     frame = frame.join(
-        _table(data_dir, "products", ("sku", "minimum_order_quantity", "pack_size")),
+        _table(data_dir, "products", ("sku", *_PRODUCT)),
         on="sku",
         how="left",
         maintain_order="left",
     ).rename({"service_target": "service_level"})
+    frame = frame.with_columns(_target_kind(frame), *_cycle_costs())
     numbers = frame.select(pl.col(STOCK_FIELDS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
     return frame.select(_PAIR), numbers
+
+
+def _target_kind(frame: pl.DataFrame) -> pl.Series:
+    """Return what each series is promised, a TargetKind; null where the tables are silent.
+
+    Raises:
+        InvalidField: If a promise is none that is known.
+    """
+    named = frame["target_kind"].cast(pl.String)
+    unknown = set(named.drop_nulls()) - set(_TARGETS)
+    if unknown:
+        requirement = f"must be one of {', '.join(_TARGETS)}, not {min(unknown)!r}"
+        raise InvalidField("policy.target_kind", requirement)
+    return named.replace_strict(_TARGETS, return_dtype=pl.Float64).alias("target_kind")
+
+
+def _cycle_costs() -> tuple[pl.Expr, pl.Expr]:
+    """Return what a unit costs that is short, and one that is left over at the end of a review.
+
+    Short: penalty and margin. Left over: holding until the next review, and what the unit loses
+    where it spoils before then.
+    """
+    cost, review = pl.col("unit_cost"), pl.col("review_days")
+    margin = pl.col("margin").fill_null(pl.col("price") - cost)
+    short = pl.sum_horizontal(pl.col("shortage_cost"), margin.clip(lower_bound=0.0))
+    known = pl.col("shortage_cost").is_not_null() | margin.is_not_null()
+    spoils = (pl.col("shelf_life_days") <= review).fill_null(value=False)
+    lost = pl.when(spoils).then(cost - pl.col("salvage_value").fill_null(0.0)).otherwise(0.0)
+    left = cost * pl.col("holding_cost_rate") * review / _DAYS_A_YEAR + lost
+    return pl.when(known).then(short).alias("underage_cost"), left.alias("overage_cost")
 
 
 def _inventory(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
@@ -131,8 +177,8 @@ def _fill_from(
     else:
         found = renamed.row(0) if renamed.height else (None,) * len(columns)
         joined = frame.with_columns(
-            pl.lit(value, dtype=pl.Float64).alias(name)
-            for name, value in zip(renamed.columns, found, strict=True)
+            pl.lit(value, dtype=kind).alias(name)
+            for (name, kind), value in zip(renamed.schema.items(), found, strict=True)
         )
     filled = [
         pl.coalesce(*([name] if name in frame.columns else []), f"{name}_found").alias(name)
@@ -145,7 +191,7 @@ def _table(data_dir: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:
     """Read columns of a table; no rows where the folder has none."""
     if tables.exists(data_dir, table):
         return tables.read(data_dir, table, columns=columns)
-    texts, dates = {*_PAIR, "supplier_id"}, {"date", "order_date", "delivered_date"}
+    texts, dates = {*_PAIR, "supplier_id", "target_kind"}, {"date", "order_date", "delivered_date"}
     return pl.DataFrame(
         schema={
             name: pl.String if name in texts else pl.Date if name in dates else pl.Float64

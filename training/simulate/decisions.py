@@ -10,7 +10,6 @@ import numpy as np
 
 from serving.errors import BeyondTrained, InvalidField, MissingInput
 from serving.flows.reorder_covers import predicted
-from training.demand_rows import take
 from training.features.records import records_at
 from training.simulate.inputs import Levels
 from training.simulate.policies import MODELLED, POLICIES, Review
@@ -116,7 +115,7 @@ def _reviews(
         terms = ground.terms.reorder.take(rows)
         demand = None
         if records is not None and model is not None:
-            demand = _demand(model, take(records, ground.series[rows]), terms)
+            demand = _demand(model, records.take(ground.series[rows]), terms)
         yield day, rows, Review(terms, ground.past[: origin + 1, rows], demand)
 
 

@@ -11,7 +11,6 @@ from scipy.special import ndtr
 
 from serving.domain.demand import DemandTarget
 from training.backtest.forecasts import forecast_cover, forecast_daily
-from training.demand_rows import take
 from training.features.records import records_at
 from training.simulate.events import simulate
 from training.simulate.inputs import Demand, Levels
@@ -149,7 +148,7 @@ def demand_paths(
 def _paths(ground: Ground, row: int, model: DemandModel, days: int) -> Floats:
     """Ask the model for the days and their sum, and draw paths that agree with both."""
     ((_, records),) = records_at(ground.panel, [ground.origin])
-    one = take(records, ground.series[row : row + 1])
+    one = records.take(ground.series[row : row + 1])
     trained = model.description
     daily = forecast_daily(model, one, days, DemandTarget.DEMAND).quantiles[0]
     cover = min(days, trained.max_cover)

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from scipy.stats import poisson
 
 from serving.domain.inventory_formulas import cover_demand_std
-from serving.domain.reorder_levels import Rule, decide
+from serving.domain.reorder_levels import decide
 from serving.errors import InvalidField
 from training.simulate.terms import CURRENT
 
@@ -58,7 +58,7 @@ def forecast(review: Review) -> Floats:
     """
     if review.demand is None:
         raise InvalidField("policies", "must be reviewed with a model to follow the forecast")
-    return decide(review.terms, review.demand, Rule()).order_up_to
+    return decide(review.terms, review.demand).order_up_to
 
 
 def textbook(review: Review) -> Floats:

@@ -10,6 +10,7 @@ import polars as pl
 
 from serving.adapters.features import STOCK_FIELDS
 from serving.domain.replenishment import ReorderMethod, check_service_level, served
+from serving.domain.supply import TargetKind
 from serving.errors import InvalidField, MissingInput
 from serving.flows.reorder_inputs import INPUTS, resolve
 from serving.ports import StockInputs
@@ -172,6 +173,8 @@ def _settled(name: str, default: float | None, found: dict[str, Floats], asked: 
     wanted = getattr(asked, name, None)
     if wanted is not None:
         return np.full(size, float(wanted))
+    if name == "target_kind":  # policies are compared by the service of a cycle
+        return np.full(size, float(TargetKind.CYCLE_SERVICE))
     if name not in found or name in {"on_hand", "on_order", "backorders"}:
         return np.zeros(size)  # the simulation keeps its own stock
     if default is None:

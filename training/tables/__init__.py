@@ -11,6 +11,7 @@ from training.tables.contracts import CONTRACTS, contract
 from training.tables.datasets import Dataset, store_dataset
 from training.tables.errors import TableRefused, Violation
 from training.tables.reading import dataset, digest, exists, present, read
+from training.tables.scanning import scan
 
 __all__ = [
     "CONTRACTS",
@@ -26,5 +27,6 @@ __all__ = [
     "exists",
     "present",
     "read",
+    "scan",
     "store_dataset",
 ]

@@ -177,7 +177,8 @@ def _broken_rules(
     # pandera takes two seconds to import, and reading what an import has checked needs none of it.
     from pandera.errors import SchemaErrors
 
-    from training.tables.schemas import DUPLICATE, FILLED, schema
+    from training.tables.rules import FILLED
+    from training.tables.schemas import DUPLICATE, schema
 
     try:
         schema(agreed, tuple(columns)).validate(typed, lazy=True)

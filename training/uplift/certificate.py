@@ -17,7 +17,7 @@ from training.parity import (
     threshold_rows,
 )
 from training.uplift.forest_graph import LEAF, forest_of
-from training.uplift.learners import FOREST, MEAN, X_BOOSTED, S, T, X
+from training.uplift.learners import FOREST, MEANS, X_BOOSTED, X_LINEAR, S, X
 from training.uplift.stages import Boosted, Chosen
 
 if TYPE_CHECKING:
@@ -92,12 +92,12 @@ def _paths(fitted: Fitted, features: int) -> Iterator[tuple[Split, ...]]:
 
 def _stages(name: str, model: Any) -> list[Any]:  # noqa: ANN401 - EconML is not typed
     """Return the stages a learner's effect is put together of."""
-    if name == MEAN:
-        parts = zip((S, T, X), model.learners, strict=True)
+    if name in MEANS:
+        parts = zip(MEANS[name], model.learners, strict=True)
         return [stage for part, one in parts for stage in _stages(part, one)]
     if name == S:
         return [model.overall_model]
-    if name in (X, X_BOOSTED):
+    if name in (X, X_BOOSTED, X_LINEAR):
         return [model.cate_controls_models[0], model.cate_treated_models[0]]
     return list(model.models)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
-from scipy.special import expit
+from onnx import TensorProto, helper
 
 from serving.adapters.uplift import EFFECTS, OUTPUTS, ROWS
 from training.trees import ROWS64, Parts, model_bytes
@@ -22,8 +21,8 @@ from training.uplift.blend import (
     blend_of_difference,
 )
 from training.uplift.evaluation import HALF_WIDTH
-from training.uplift.forest_graph import add_forest
-from training.uplift.learners import FOREST, MEAN, X_BOOSTED, S, T, X
+from training.uplift.forest_graph import ENDS, add_forest
+from training.uplift.learners import FOREST, MEANS, X_BOOSTED, X_LINEAR, S, X
 from training.uplift.stages import LEAST_PROPENSITY
 
 if TYPE_CHECKING:
@@ -45,18 +44,15 @@ def build_graph(fitted: Fitted, line: Line, features: int) -> bytes:
         (n, 4): effect, lower and upper end of its interval, propensity.
     """
     parts = Parts()
-    parts.node("Cast", [ROWS], ROWS64, to=TensorProto.DOUBLE)
+    if fitted.name != FOREST or not fitted.propensity.constant:
+        parts.node("Cast", [ROWS], ROWS64, to=TensorProto.DOUBLE)
     if fitted.name == FOREST:
-        effect, half = add_forest(parts, fitted.estimator)
-        middle = effect
+        known = add_forest(parts, fitted.estimator)
     else:
-        effect = _add_effect(parts, fitted, features)
-        middle, half = _add_line(parts, effect, line)
-    lower = parts.node("Sub", [middle, half], "lower")
-    upper = parts.node("Add", [middle, half], "upper")
-    share = add_propensity(parts, "propensity", fitted.propensity, like=effect)
-    whole = parts.node("Concat", [effect, lower, upper, share], "answers", axis=1)
-    parts.node("Cast", [whole], EFFECTS, to=TensorProto.FLOAT)
+        known = _add_ends(parts, _add_effect(parts, fitted, features), line)
+    share = _add_share(parts, fitted.propensity)
+    answers = parts.node("Add", [known, share], "answers")
+    parts.node("Cast", [answers], EFFECTS, to=TensorProto.FLOAT)
     graph = helper.make_graph(
         parts.nodes,
         "uplift",
@@ -73,7 +69,7 @@ def _add_effect(parts: Parts, fitted: Fitted, features: int) -> str:
     if propensity is None:
         return add_blend(parts, "effect", base)
     found = add_blend(parts, "gap", gap)
-    share = add_propensity(parts, "weight", propensity, like=found)
+    share = add_propensity(parts, "weight", propensity)
     part = parts.node("Mul", [share, found], "part")
     return parts.node("Add", [add_blend(parts, "base", base), part], "effect")
 
@@ -84,17 +80,17 @@ def _effect(
     features: int,
 ) -> tuple[Blend, Blend, Propensity | None]:
     """Return an effect as a blend, plus the propensity, where it differs, times another."""
-    if name == MEAN:
+    if name in MEANS:
         base, gap, propensity = Blend(), Blend(), None
-        for part, one in zip((S, T, X), model.learners, strict=True):
+        for part, one in zip(MEANS[name], model.learners, strict=True):
             more, beside, found = _effect(part, one, features)
             base, gap, propensity = base + more, gap + beside, found or propensity
-        third = 1.0 / len(model.learners)
-        return base.times(third), gap.times(third), propensity
+        share = 1.0 / len(model.learners)
+        return base.times(share), gap.times(share), propensity
     if name == S:  # EconML lays a column of the controls and one of the treated beside
         held = ({features: 0.0, features + 1: 1.0}, {features: 1.0, features + 1: 0.0})
         return blend_of_difference(model.overall_model, held), Blend(), None
-    if name not in (X, X_BOOSTED):
+    if name not in (X, X_BOOSTED, X_LINEAR):
         without, with_ = model.models
         return blend_of(with_) + blend_of(without).times(-1.0), Blend(), None
     # EconML weighs the effect imputed to the controls by the propensity, that to the treated by
@@ -104,29 +100,41 @@ def _effect(
     treated = blend_of(model.cate_treated_models[0])
     if not propensity.constant:
         return treated, controls + treated.times(-1.0), propensity
-    share = float(propensity.predict_proba(np.zeros((1, features)))[0, 1])
+    share = _share(propensity)
     return controls.times(share) + treated.times(1.0 - share), Blend(), None
 
 
-def _add_line(parts: Parts, effect: str, line: Line) -> tuple[str, str]:
-    """Add the average effect at a score and half the width of its band."""
+def _add_share(parts: Parts, model: Propensity) -> str:
+    """Add the propensity with zeros before it, as answers are summed: shape (1, 4) or (n, 4)."""
+    place = np.eye(OUTPUTS)[[-1]]
+    if model.constant:
+        return parts.constant("share", place * _share(model))
+    found = add_propensity(parts, "propensity", model)
+    return parts.node("Mul", [found, parts.constant("share_place", place)], "share")
+
+
+def _add_ends(parts: Parts, effect: str, line: Line) -> str:
+    """Add effect, the ends of the band of the average effect at it, and a 0, shape (n, 4)."""
     away = parts.node("Sub", [effect, parts.constant("line_center", line.center)], "line_away")
-    rise = parts.node("Mul", [away, parts.constant("line_slope", line.slope)], "line_rise")
-    middle = parts.node("Add", [rise, parts.constant("line_level", line.level)], "line_middle")
+    slopes = parts.constant("line_slopes", [[1.0, line.slope, line.slope, 0.0]])
+    levels = parts.constant("line_levels", [[line.center, line.level, line.level, 0.0]])
+    rise = parts.node("Mul", [away, slopes], "line_rise")
+    middle = parts.node("Add", [rise, levels], "line_middle")
     square = parts.node("Mul", [away, away], "line_square")
     tilt = parts.constant("line_tilt", HALF_WIDTH**2 * line.slope_variance)
     spread = parts.node("Mul", [square, tilt], "line_spread")
     flat = parts.constant("line_flat", HALF_WIDTH**2 * line.level_variance)
-    return middle, parts.node("Sqrt", [parts.node("Add", [spread, flat], "line_width")], "half")
+    half = parts.node("Sqrt", [parts.node("Add", [spread, flat], "line_width")], "line_half")
+    width = parts.node("Mul", [half, parts.constant("line_ends", ENDS)], "line_band")
+    return parts.node("Add", [middle, width], "line_known")
 
 
-def add_propensity(parts: Parts, name: str, model: Propensity, *, like: str) -> str:
-    """Add the probability of being treated, of the shape (n, 1) of another output."""
-    if model.constant:
-        share = float(np.clip(expit(model.start_), LEAST_PROPENSITY, 1.0 - LEAST_PROPENSITY))
-        shape = parts.node("Shape", [like], f"{name}_shape")
-        value = numpy_helper.from_array(np.array([share]))
-        return parts.node("ConstantOfShape", [shape], name, value=value)
+def _share(model: Propensity) -> float:
+    return float(model.predict_proba(np.empty((1, 0)))[0, 1])
+
+
+def add_propensity(parts: Parts, name: str, model: Propensity) -> str:
+    """Add the probability of being treated, shape (n, 1), where it is not the same for all."""
     blend = blend_of_bends(model.bends_, model.slopes_, model.start_)
     score = add_blend(parts, f"{name}_score", blend)
     chance = parts.node("Sigmoid", [score], f"{name}_chance")

@@ -1,4 +1,4 @@
-"""The learners: EconML's S, T and X learner, their mean, and causal forest, each one graph."""
+"""The learners: EconML's S, T and X learner, means of them, and causal forest, each one graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.uplift.stages import Boosted, Chosen, Propensity
+from training.uplift.stages import LIGHT, Boosted, Chosen, Propensity, Ridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float32]
 
 S, T, X, FOREST = "s", "t", "x", "forest"
-T_BOOSTED, X_BOOSTED = "t_boosted", "x_boosted"
-MEAN = "mean"  # of S, T and X learner
-FOREST_TREES = 100
+T_BOOSTED, X_BOOSTED, X_LINEAR = "t_boosted", "x_boosted", "x_linear"
+# Where an arm is scarce, learners differ by noise mostly, and a mean of unlike ones has less of it.
+# The steady one is of two that follow it least: small trees of all units, and plain lines, next to
+# unpenalised, as a penalty found on a scarce arm is noise too.
+MEAN, STEADY = "mean", "steady"
+MEANS = {STEADY: (S, X_LINEAR), MEAN: (S, T, X)}
+FOREST_TREES = 64  # bags of four: more would make a row cost more than its error shrinks
 FOLDS = 5
 
 
@@ -179,8 +183,17 @@ def _x_boosted(units: Units, assignment: Assignment, seed: int) -> XLearner:
     return XLearner(models=Boosted(seed), propensity_model=assignment.propensity())
 
 
+def _x_linear(units: Units, assignment: Assignment, seed: int) -> XLearner:
+    del units, seed
+    return XLearner(models=Ridge(LIGHT), propensity_model=assignment.propensity())
+
+
 def _mean(units: Units, assignment: Assignment, seed: int) -> MeanOf:
-    return MeanOf(tuple(LEARNERS[name](units, assignment, seed) for name in (S, T, X)))
+    return MeanOf(tuple(LEARNERS[name](units, assignment, seed) for name in MEANS[MEAN]))
+
+
+def _steady(units: Units, assignment: Assignment, seed: int) -> MeanOf:
+    return MeanOf(tuple(LEARNERS[name](units, assignment, seed) for name in MEANS[STEADY]))
 
 
 def _forest(units: Units, assignment: Assignment, seed: int) -> CausalForestDML:
@@ -209,6 +222,8 @@ LEARNERS: dict[str, Callable[[Units, Assignment, int], Any]] = {
     T_BOOSTED: _t_boosted,
     X: _x_learner,
     X_BOOSTED: _x_boosted,
+    X_LINEAR: _x_linear,
     MEAN: _mean,
+    STEADY: _steady,
     FOREST: _forest,
 }

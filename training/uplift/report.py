@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 BAND_DRAWS = 60
 POINTS = 101
+PANELS = 3  # side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +100,39 @@ def _add_learners(page: Page, found: Assessment) -> None:
             for name in found.effects
         ],
         "AUUC is 0.5 by chance. Of the learners whose risk is near the least (one standard error, "
-        "or half a percent), the mean of S, T and X learner is taken, else the one of the greatest "
-        f"robust AUUC; choosing adds {found.optimism:.3f} by chance, so the chosen one's is "
+        "or half a percent), a mean of several is taken, the steady one of S and linear X learner "
+        "first, else the one of the greatest robust AUUC; "
+        f"choosing adds {found.optimism:.3f} by chance, so the chosen one's is "
         f"{found.headline}.",
     )
 
 
 def _add_curves(page: Page, found: Assessment) -> None:
-    drawing, axes = _drawing()
+    """Draw a panel a learner: nine bands in one would hide each other."""
     outcomes, size = found.outcomes, len(found.outcomes.treated)
     at = np.linspace(0, size, POINTS).astype(int)
     draws = resamples(size, seed=0, times=BAND_DRAWS)
-    for color, (name, effects) in zip(COLORS, found.effects.items(), strict=False):
+    lines = -(-len(found.effects) // PANELS)
+    drawing = Drawing(figsize=(9.0, 2.4 * lines + 0.4), layout="constrained")
+    panels = drawing.subplots(lines, PANELS, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, (name, effects) in zip(panels, found.effects.items(), strict=False):
+        color = COLORS[1] if name == found.chosen else COLORS[0]
+        many = [gain_curve(effects, outcomes, one)[at] / size for one in draws]
+        low, high = np.quantile(many, INTERVAL, axis=0)
         curve = gain_curve(effects, outcomes)[at] / size
-        chosen = name == found.chosen
-        if chosen:
-            many = [gain_curve(effects, outcomes, one)[at] / size for one in draws]
-            low, high = np.quantile(many, INTERVAL, axis=0)
-            axes.fill_between(at / size, low, high, color=color, alpha=0.18, linewidth=0)
-        label = name.replace("_", " ")
-        axes.plot(at / size, curve, color=color, linewidth=2.4 if chosen else 1.0, label=label)
-    axes.plot([0, 1], [0, gain_curve(effects, outcomes)[-1] / size], "k:", label="by chance")
-    axes.set_xlabel("share of units acted on, best first")
-    axes.set_ylabel("gain a unit of all")
-    axes.legend(frameon=False, fontsize=8)
+        axes.fill_between(at / size, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(at / size, curve, color=color)
+        axes.plot([0, 1], [0, curve[-1]], "k:", linewidth=1)
+        mark = " (chosen)" if name == found.chosen else ""
+        axes.set_title(f"{name.replace('_', ' ')}{mark}: {found.auuc[name].value:.3f}", fontsize=9)
+    for axes in panels[len(found.effects) :]:
+        axes.set_axis_off()
+    drawing.supxlabel("share of units acted on, best first", fontsize=9)
+    drawing.supylabel("gain a unit of all", fontsize=9)
     page.figure(
         drawing,
-        "Qini curves of all learners; the band is the chosen one's 90 % interval from resampled "
-        "units.",
+        "Qini curve of each learner with its 90 % interval from resampled units, and its AUUC; "
+        "dotted: by chance.",
     )
 
 

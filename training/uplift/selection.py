@@ -19,7 +19,7 @@ from training.uplift.evaluation import (
     resamples,
     robust_scores,
 )
-from training.uplift.learners import LEARNERS, MEAN, S, T, X, folds_of, held_out
+from training.uplift.learners import LEARNERS, MEANS, folds_of, held_out
 from training.uplift.stages import Chosen
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def assess(
     effects: dict[str, Floats] = {}
     for name in LEARNERS:
         tell(f"learner {name.replace('_', ' ')}")
-        if name == MEAN:  # its parts stand before it
-            effects[name] = np.mean([effects[part] for part in (S, T, X)], axis=0)
+        if name in MEANS:  # its parts stand before it
+            effects[name] = np.mean([effects[part] for part in MEANS[name]], axis=0)
         else:
             effects[name] = held_out(name, units, assignment, folds, seed)
     tell("choice")
@@ -130,8 +130,8 @@ def judge(effects: Mapping[str, Floats], outcomes: Outcomes, seed: int) -> Asses
 
     Only learners whose doubly robust risk is within one standard error, or half a percent, of the
     least are in play.
-    If the mean of S, T and X learner is among them it is taken, as it leaves least to the chance of
-    choosing; otherwise the one of the greatest robust area.
+    If a mean of learners is among them it is taken, the steady one first, as it leaves least to the
+    chance of choosing; otherwise the one of the greatest robust area.
     """
     risks = {name: (found - outcomes.scores) ** 2 for name, found in effects.items()}
     ranks = {name: Ranking.of(found, outcomes) for name, found in effects.items()}
@@ -167,7 +167,8 @@ def _choice(
         spread = np.sqrt(np.average((gap - mean) ** 2, weights=counts) / counts.sum())
         if mean <= max(spread, IMMATERIAL * means[least]):
             near.append(name)
-    return MEAN if MEAN in near else max(near, key=lambda name: areas[name])
+    means_near = [name for name in MEANS if name in near]
+    return means_near[0] if means_near else max(near, key=lambda name: areas[name])
 
 
 def _optimism(

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PENALTIES = np.logspace(-2, 5, 22)
+PENALTIES = tuple(np.logspace(-2, 5, 22).tolist())
+LIGHT = (1.0,)  # settles columns that say the same, and no more
 KNOTS = (0.25, 0.5, 0.75)  # quantiles at which an additive stage may bend
 FEW_VALUES = 5  # a column of fewer is no curve
 INDEX_LIMIT = 3.5  # standard deviations of the index beyond which its curve is flat
@@ -37,11 +38,15 @@ LEAST_PROPENSITY = 0.01
 class Ridge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A line in standardised columns, its penalty found by leaving one out."""
 
+    def __init__(self, penalties: tuple[float, ...] = PENALTIES) -> None:
+        """Take the penalties to choose from."""
+        self.penalties = penalties
+
     def fit(self, rows: Floats, target: Floats) -> Self:
         """Fit the line."""
         self.center_, scale = rows.mean(axis=0), rows.std(axis=0)
         self.scale_ = np.where(scale > 0, scale, 1.0)
-        line = RidgeCV(PENALTIES).fit((rows - self.center_) / self.scale_, target)
+        line = RidgeCV(list(self.penalties)).fit((rows - self.center_) / self.scale_, target)
         self.weights_, self.penalty_ = np.asarray(line.coef_), float(line.alpha_)
         self.intercept_ = float(line.intercept_)
         return self

@@ -13,6 +13,7 @@ from serving.domain.covariates import CategoricalSource, Encoding, NumericSource
 from serving.domain.sample_ratio import MISMATCH_P
 from serving.errors import InvalidField, MissingInput, SampleRatioMismatch
 from training.tables import reading
+from training.tables.checking import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,12 +138,12 @@ def encode(encoding: Encoding, covariates: pl.DataFrame) -> tuple[Rows, Flags]:
     return encoding.encode(numbers, kinds)
 
 
-def read_covariates(data_dir: Path, encoding: Encoding) -> tuple[list[str], pl.DataFrame]:
-    """Read units that may have no outcome yet, and the covariates a model reads.
+def read_units(data_dir: Path) -> pl.DataFrame:
+    """Read units that may have no outcome yet.
 
     Raises:
-        MissingInput: If there is no table, or it lacks a covariate of the model.
-        InvalidField: If a unit stands twice, or a number is none.
+        MissingInput: If there is no table, or it names no units.
+        InvalidField: If a unit stands twice.
     """
     plain = reading.plain_files(data_dir, TABLE)
     columns = reading.load_plain(data_dir, TABLE).columns if plain else list(KNOWN)
@@ -150,9 +151,21 @@ def read_covariates(data_dir: Path, encoding: Encoding) -> tuple[list[str], pl.D
     frame = reading.read(data_dir, TABLE) if whole else reading.load_plain(data_dir, TABLE)
     if "unit_id" not in frame.columns:
         raise MissingInput("unit_id", TABLE)
-    ids = frame["unit_id"].cast(pl.String)
+    ids = frame["unit_id"]
     if ids.is_duplicated().any() or ids.null_count():
         raise InvalidField("unit_id", "must be given for every unit, each once")
+    return frame.drop(ROW, strict=False)
+
+
+def read_covariates(data_dir: Path, encoding: Encoding) -> tuple[list[str], pl.DataFrame]:
+    """Read units that may have no outcome yet, and the covariates a model reads.
+
+    Raises:
+        MissingInput: If there is no table, or it lacks a covariate of the model.
+        InvalidField: If a unit stands twice, or a number is none.
+    """
+    frame = read_units(data_dir)
+    ids = frame["unit_id"].cast(pl.String)
     wanted = [one.name for one in encoding.numeric] + [one.name for one in encoding.categorical]
     for name in wanted:
         if name not in frame.columns:

@@ -211,9 +211,13 @@ def _quote_table(
 def _transaction_table(
     world: World, costs: Costs, rates: Rates, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Return what each product cost month by month against the budget of the months before."""
-    history, count = world.days.history, len(world.products.names)
-    days = np.arange(history - 1, -1, -MONTH)[::-1]
+    """Return what each product cost month by month against the budget of the months before.
+
+    Each plant keeps its books in its own currency.
+    """
+    count, dates = len(world.products.names), world.days.dates[: world.days.history]
+    months = dates.astype("datetime64[M]")
+    days = np.flatnonzero((dates + np.timedelta64(1, "D")).astype("datetime64[M]") != months)
     day = np.repeat(days, count)
     row = np.tile(np.arange(count), days.size)
     plan = np.maximum(day - 6 * MONTH, 0)  # budgets are set half a year before
@@ -225,6 +229,8 @@ def _transaction_table(
         "overhead": costs.minutes[row] / 60.0,
         "logistics": costs.weight[row],
     }
+    plant = costs.plant[row]
+    exchange, planned = rates.exchange[plant, day], rates.exchange[plant, plan]
     actual, budget = (_monthly(costs, rates, row, at) for at in (day, plan))
     waste = np.exp(rng.normal(0.01, 0.02, size=day.size))
     actual["raw_material"] = actual["raw_material"] * waste
@@ -237,40 +243,41 @@ def _transaction_table(
         columns[f"budget_{name}_{rate}"] = budget[name] / amount
         columns[f"budget_{name}_usage"] = amount
     for prefix, part, at in (("", actual, day), ("budget_", budget, plan)):
-        duty = rates.duty[costs.plant[row], at]
+        duty = rates.duty[plant, at]
         goods = part["raw_material"] + part["labor"] + part["overhead"]
         part["tariff"] = goods * duty
         columns |= {f"{prefix}tariff_rate": duty, f"{prefix}tariff_usage": goods}
-    names, plants = np.array(world.products.names), [plant.plant_id for plant in PLANTS]
+    names, codes = np.array(world.products.names), np.array([one.plant_id for one in PLANTS])
     return pl.DataFrame(
         {
             "date": world.days.dates[day],
             "sku": names[row],
-            "plant_id": np.array(plants)[costs.plant[row]],
+            "plant_id": codes[plant],
             "supplier_id": [SUPPLIERS[place].supplier_id for place in world.sourcing.supplier[row]],
             **columns,
             "total_unit_cost": sum(actual.values()),
             "volume": volume,
             "budget_volume": np.round(world.products.volume[row] * MONTH, 1),
             "budget_unit_cost": sum(budget.values()),
-            "currency_code": ["USD"] * day.size,
-            "fx_rate": np.ones(day.size),
-            "budget_fx_rate": np.ones(day.size),
+            "currency_code": np.array([one.currency for one in PLANTS])[plant],
+            "fx_rate": exchange,
+            "budget_fx_rate": planned,
         }
     ).filter(pl.col("volume") > 0)
 
 
 def _monthly(costs: Costs, rates: Rates, row: Places, day: Places) -> dict[str, Floats]:
-    """Return raw material, labor, overhead and logistics of rows on days, in USD a unit."""
+    """Return raw material, labor, overhead and logistics of rows on days, in plant money a unit."""
     plant = costs.plant[row]
     raw = np.einsum("nc,cn->n", costs.mass[row], rates.commodities[:, day])
     labor = costs.minutes[row] / 60.0 * rates.labor[plant, day]
-    return {
+    in_usd = {
         "raw_material": raw,
         "labor": labor,
         "overhead": labor * rates.overhead[plant],
         "logistics": costs.weight[row] * rates.freight[plant],
     }
+    return {name: cost / rates.exchange[plant, day] for name, cost in in_usd.items()}
 
 
 def _action_table(world: World, unit_cost: Floats, rng: np.random.Generator) -> pl.DataFrame:

@@ -55,6 +55,7 @@ class Rates:
         duty: Duty on goods of each plant, shape (plants, days).
         freight: Freight per kilogram from each plant, shape (plants,).
         overhead: Overhead per money of labor of each plant, shape (plants,).
+        exchange: USD for one unit of the currency of each plant, shape (plants, days).
     """
 
     commodities: Floats
@@ -62,6 +63,7 @@ class Rates:
     duty: Floats
     freight: Floats
     overhead: Floats
+    exchange: Floats
 
 
 def lay_out_rates(world: World) -> Rates:
@@ -78,12 +80,14 @@ def lay_out_rates(world: World) -> Rates:
     for place, plant in enumerate(PLANTS):
         before, after = DUTIES.get(plant.country, (0.0, 0.0))
         duty[place, :changed], duty[place, changed:] = before, after
+    per_plant = np.stack([to_usd[plant.currency] for plant in PLANTS])
     return Rates(
         commodities=commodities,
-        labor=np.stack([plant.labor_rate * to_usd[plant.currency] for plant in PLANTS]),
+        labor=np.array([[plant.labor_rate] for plant in PLANTS]) * per_plant,
         duty=duty,
         freight=np.array([FREIGHT[plant.country] for plant in PLANTS]),
         overhead=np.array([plant.overhead_rate for plant in PLANTS]),
+        exchange=per_plant,
     )
 
 

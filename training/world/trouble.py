@@ -70,6 +70,7 @@ def trade_tables_with_trouble(world: World, trade: Trade) -> Tables:
     sales, spikes = _spiked(sales, _first_day(world), rng)
     gap = pl.col("date").is_between(gap_first, gap_first + dt.timedelta(days=GAP_DAYS - 1))
     sales = sales.filter(~(gap & (pl.col("location") == silent)))
+    spikes = spikes.filter(~(gap & (pl.col("entity") == silent)))  # what is not told has no label
     truth = {
         "anomalies": pl.concat([dear, late, spikes]),
         "drift": pl.DataFrame(
@@ -184,7 +185,10 @@ def _spiked(
     """Return sales of which some days hold far too much, and which those are."""
     marked = sales.with_columns(
         _chosen(sales, SPIKE_SHARE, rng), _factors(sales, SPIKE_FACTORS, rng)
-    ).with_columns(chosen=pl.col("chosen") & (pl.col("date") >= first))
+    ).with_columns(
+        # What was not in stock cannot be sold, whatever went wrong.
+        chosen=pl.col("chosen") & (pl.col("date") >= first) & (pl.col("available_fraction") == 1.0)
+    )
     spike = pl.max_horizontal(
         pl.col("quantity") * pl.col("factor"), pl.col("quantity") + SPIKE_LEAST
     )

@@ -56,9 +56,9 @@ def write_tables(folder: Path, parts: range, seed: int = 1) -> None:
     ).vstack(pl.DataFrame({"sku": ["nut"], "attribute": ["weight"], "value": ["0.01"]})).write_csv(
         folder / "part_attributes.csv"
     )
-    pl.DataFrame({"sku": names, "component": ["nut"] * len(names), "quantity": nuts}).write_csv(
-        folder / "bills_of_material.csv"
-    )
+    pl.DataFrame(
+        {"sku": names, "component": "nut", "quantity": nuts, "mass_kg": length, "commodity": "tin"}
+    ).write_csv(folder / "bills_of_material.csv")
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_an_encoding_tells_numbers_from_words_and_adds_up_components() -> None:
     row = dict(
         zip(
             encoding.features[len(QUOTE_FEATURES) :],
-            encoding.part_row(parts["P3"], components).tolist(),
+            encoding.part_rows([parts["P3"]], components)[0].tolist(),
             strict=True,
         )
     )
@@ -172,6 +172,28 @@ def test_an_encoding_tells_numbers_from_words_and_adds_up_components() -> None:
     assert (row["wall"], row["end=flat"], row["component kind=cap"]) == (3.0, 1.0, 1.0)
     weights = [row[f"{kind} weight"] for kind in ("sum", "greatest", "least")]
     assert weights == [4.0, 3.0, 0.5]
+
+
+def test_a_line_of_a_bill_counts_with_its_own_mass_and_minutes(tmp_path: Path) -> None:
+    bill = {
+        "sku": ["A", "A", "B"],
+        "component": ["steel", "work", "steel"],
+        "quantity": [2.0, 1.0, 1.0],
+        "commodity": ["steel", None, "steel"],
+        "mass_kg": [1.5, None, 4.0],
+        "labor_minutes": [None, 6.0, None],
+    }
+    pl.DataFrame(bill).write_csv(tmp_path / "bills_of_material.csv")
+    catalogue = read_catalogue(tmp_path)
+    encoding = find_encoding(catalogue, ["A", "B"], ["S1"])
+
+    rows = encoding.part_rows([catalogue.parts[name] for name in ("A", "B")], catalogue.components)
+
+    names = encoding.features[len(QUOTE_FEATURES) :]
+    first, second = (dict(zip(names, row, strict=True)) for row in rows.tolist())
+    assert (first["bill mass_kg"], second["bill mass_kg"]) == (3.0, 4.0)
+    assert first["bill mass_kg of steel"] == 3.0
+    assert (first["least used in bills"], first["greatest used in bills"]) == (1.0, 2.0)
 
 
 def test_an_encoding_survives_its_manifest() -> None:

@@ -32,6 +32,7 @@ def review(past: Floats, *, level: float = 0.95, demand: CoverDemand | None = No
         service_level=zero + level,
         minimum_order_quantity=zero,
         pack_size=zero,
+        target_kind=zero + 1,
     )
     return Review(terms, past, demand)
 

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PROMISES = [0.80, 0.90, 0.95, 0.98, 0.99]
+FEW_PROMISES = [0.80, 0.95, 0.99]
 WORLD = Profile(name="promised", skus=24, locations=1, days=120, skus_per_part=24)
 CYCLES, COPIES = 10_600, 20
 LEAD, REVIEW = 5, 7
+DAYS = 240
 
 
 class Truth(NamedTuple):
@@ -141,3 +143,89 @@ def test_a_cost_target_serves_its_critical_ratio_at_the_least_cost(
     assert found.service == pytest.approx(ratio, abs=0.01)
     best = min(cost(run(truth, factor * level, 0)) for factor in (0.9, 0.95, 1.05, 1.1))
     assert cost(found) <= 1.05 * best
+
+
+class Policy(NamedTuple):
+    """A policy as it is simulated: looked at as each day closes.
+
+    An order placed at a close is there LEAD mornings on, and so lasts LEAD - 1 days of demand.
+    """
+
+    kind: StockPolicyKind
+    quantity: float | None = None  # in days of demand
+
+
+QUANTITY = Policy(StockPolicyKind.ORDER_QUANTITY, 8.0)
+MIN_MAX = Policy(StockPolicyKind.MIN_MAX, 8.0)
+
+
+def run_daily(truth: Truth, policy: Policy, target: PolicyTarget) -> Kept:
+    """Simulate a policy that looks at its stock every day until enough cycles have ended."""
+    found = [
+        stock_policy(
+            StockPolicyInputs(
+                policy.kind,
+                DemandInputs(gamma=MeanStd(mean, deviation)),
+                LeadTimeInputs(fixed_days=float(LEAD - 1)),
+                target,
+                review_days=1.0,
+                order_quantity=None if policy.quantity is None else policy.quantity * mean,
+            )
+        )
+        for mean, deviation in zip(truth.mean.tolist(), truth.deviation.tolist(), strict=True)
+    ]
+    point = np.tile([one.reorder_point for one in found], COPIES)
+    up_to = np.tile([one.order_up_to for one in found], COPIES)
+    pack = np.zeros(point.size)
+    if policy.kind is StockPolicyKind.ORDER_QUANTITY:
+        pack, up_to = up_to - point, point  # the least whole quantities that lift it above
+    supply = Supply(
+        review_days=np.zeros(point.size, dtype=np.int64),
+        lead_time=np.full((1, point.size), LEAD),
+        pack_size=pack,
+        minimum=np.zeros(point.size),
+        shelf_life=np.full(point.size, np.inf),
+        unmet=Unmet.BACKORDERED,
+    )
+    levels = Levels(np.zeros(1, dtype=np.int64), point[None], up_to[None])
+    opening = Opening(
+        point + truth.rng.random(point.size) * (pack + up_to - point), np.zeros((0, point.size))
+    )
+    units = truth.draw(DAYS)
+    done = simulate(Demand(units), levels, supply, opening)
+    early = simulate(Demand(units[: 4 * LEAD]), levels, supply, opening)
+    assert done.cycles.sum() >= CYCLES
+    return Kept(
+        service=float(done.served.sum() / done.cycles.sum()),
+        demand=done.demand - early.demand,
+        met=done.met - early.met,
+        left=done.left,
+    )
+
+
+@pytest.mark.parametrize("policy", [QUANTITY, MIN_MAX], ids=["quantity", "min-max"])
+@pytest.mark.parametrize("promised", FEW_PROMISES)
+def test_a_policy_seen_late_keeps_a_cycle_service(
+    truth: Truth, policy: Policy, promised: float
+) -> None:
+    found = run_daily(truth, policy, PolicyTarget(cycle_service_level=promised))
+    assert found.service == pytest.approx(promised, abs=0.01)
+
+
+@pytest.mark.parametrize("policy", [QUANTITY, MIN_MAX], ids=["quantity", "min-max"])
+@pytest.mark.parametrize("promised", FEW_PROMISES)
+def test_a_policy_seen_late_keeps_a_fill_rate(
+    truth: Truth, policy: Policy, promised: float
+) -> None:
+    found = run_daily(truth, policy, PolicyTarget(fill_rate=promised))
+    met, demand = (one.reshape(COPIES, -1).sum(axis=0) for one in (found.met, found.demand))
+    assert (met / demand).mean() == pytest.approx(promised, abs=0.01)
+
+
+@pytest.mark.parametrize("ratio", FEW_PROMISES)
+def test_an_order_quantity_at_least_cost_serves_its_critical_ratio(
+    truth: Truth, ratio: float
+) -> None:
+    costs = CycleCosts(underage_cost=ratio, overage_cost=1.0 - ratio)
+    found = run_daily(truth, QUANTITY, PolicyTarget(cost=costs))
+    assert found.service == pytest.approx(ratio, abs=0.01)

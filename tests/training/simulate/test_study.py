@@ -13,9 +13,9 @@ import pytest
 from serving.errors import InvalidField, MissingInput
 from tests.fakes.demand import FakeModel
 from training.batch.orders import ReorderQuestion
-from training.batch.questions import Part
+from training.batch.questions import Block, Part
 from training.cli import main
-from training.features.records import records_at
+from training.features.records import PeerRecords, records_at
 from training.panel import load_panel
 from training.simulate.decisions import PROMISES, decide_levels, decision_days
 from training.simulate.events import simulate
@@ -70,7 +70,17 @@ def test_levels_are_those_a_batch_of_orders_would_raise_to(
     question = ReorderQuestion(cover_days=10, service_level=0.9)
     series = np.arange(len(panel.skus))
     part = Part(panel.skus, panel.locations, series, records)
-    batch = pl.from_arrow(question.answerer(model, panel, data)(part))
+    block = Block(
+        skus=panel.skus,
+        locations=panel.locations,
+        origin=panel.history.last_day,
+        state=records.state,
+        future=records.future,
+        product=series,
+        location=series,
+        peers=PeerRecords(records.product, records.location),
+    )
+    batch = pl.from_arrow(question.answerer(model, block, data)(part))
     assert isinstance(batch, pl.DataFrame)
     wanted = batch["order_up_to"].to_numpy()[ground.series]
     assert decided.asked["forecast"].order_up_to[2].tolist() == wanted.tolist()

@@ -12,6 +12,7 @@ from serving.adapters.onnx import open_session
 from serving.adapters.uplift import run_effects
 from training.uplift.certificate import certify, oracle
 from training.uplift.evaluation import Line
+from training.uplift.forest_graph import floor32
 from training.uplift.graph import build_graph
 from training.uplift.learners import LEARNERS, Assignment, Fitted, fit_learner
 from training.uplift.stages import Additive, Boosted, Index, Ridge
@@ -66,6 +67,15 @@ def test_a_graph_of_another_model_fails_the_certificate(lottery: Units) -> None:
     certificate = certify(graph, model, LINE, lottery.rows[:100])
     failed = {check["name"].split(":")[0] for check in certificate["checks"] if not check["passed"]}
     assert failed == {"lower", "upper"}
+
+
+def test_a_row_on_a_threshold_goes_the_way_it_goes_in_double() -> None:
+    rng = np.random.default_rng(4)
+    thresholds = np.r_[rng.standard_normal(500), 0.1, -0.1, 0.0, 1e-40]
+    near = thresholds.astype(np.float32)
+    down, up = (np.nextafter(near, np.float32(end)) for end in (-np.inf, np.inf))
+    for rows in (near, down, up):
+        assert np.array_equal(rows <= floor32(thresholds), rows.astype(np.float64) <= thresholds)
 
 
 def test_the_forest_says_what_effects_of_equal_units_vary_by(lottery: Units) -> None:

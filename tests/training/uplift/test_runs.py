@@ -13,6 +13,7 @@ from serving.adapters.uplift import UpliftReleases
 from serving.domain.uplift import CategoricalCovariate, NumericCovariate, UnitsQuery
 from serving.errors import NoModel, NoSignal, ReleaseRefused, UnknownModel
 from serving.flows.uplift import UpliftFlow
+from tests.fakes.uplift import stored_units
 from training.registry import Registry
 from training.uplift.content import UpliftRun
 from training.uplift.runs import STEPS, train_uplift
@@ -99,7 +100,7 @@ def test_serving_and_batch_have_the_same_bits(
             CategoricalCovariate(one.name, tuple(frame[one.name])) for one in encoding.categorical
         ),
     )
-    answer = UpliftFlow(source).predict(query)
+    answer = UpliftFlow(source, stored_units(empty=True)).predict(query)
     rows = pl.DataFrame({"unit_id": query.unit_ids}).join(written, on="unit_id", how="left")
     assert np.array_equal(rows["effect"].to_numpy(), answer.effects)
     assert np.array_equal(rows["lower"].to_numpy(), answer.lower)

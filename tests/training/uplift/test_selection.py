@@ -31,6 +31,20 @@ def test_the_learner_that_knows_is_chosen() -> None:
     assert found.auuc["knows"].lower > 0.5
 
 
+def test_a_steady_mean_is_taken_while_its_risk_is_near_the_least() -> None:
+    effect, happened = outcomes(spread=1.0)
+    rng = np.random.default_rng(2)
+
+    def blurred(noise: float) -> np.ndarray:
+        return effect + noise * rng.standard_normal(SIZE)
+
+    alike = {name: blurred(0.1) for name in ("s", "mean", "steady")}
+    assert judge(alike, happened, seed=0).chosen == "steady"
+    worse = {"s": effect, "mean": blurred(0.1), "steady": blurred(2.0)}
+    assert judge(worse, happened, seed=0).chosen == "mean"
+    assert judge({**worse, "mean": blurred(2.0)}, happened, seed=0).chosen == "s"
+
+
 def test_rankings_by_chance_have_no_signal() -> None:
     verdicts, optimism = [], []
     for seed in range(8):

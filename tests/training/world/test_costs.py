@@ -9,14 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from serving.errors import MissingInput
 from training.cost.judging import Judgement, judge_quotes
+from training.cost.margins import told_apart
+from training.cost.variance import monthly_variance
 from training.world import LAST_DAY, WorldSummary
 from training.world.costs import ELEMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-GREEDY = 0.10
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +62,20 @@ def test_the_roll_up_of_a_bill_is_the_cost_behind_the_world(
 
 
 def test_the_plain_rule_tells_greedy_suppliers_from_honest_ones(
-    truth: dict[str, pl.DataFrame], judged: pl.DataFrame
+    demo_world: WorldSummary, truth: dict[str, pl.DataFrame], judged: pl.DataFrame
 ) -> None:
     margins = truth["supplier_margins"]["margin"]
     assert ((margins <= 0.05) | (margins >= 0.15)).all()
-    rows = judged.join(truth["supplier_margins"], on="sku")
-    greedy, flagged = rows["margin"] > GREEDY, rows["gap_flag"]
-    found = int((greedy & flagged).sum())
-    assert found > 0.9 * int(flagged.sum())
-    assert found > 0.9 * int(greedy.sum())
+    rule, flagged, precision, recall = told_apart(judged, demo_world.truth).row(0)
+    assert rule == "gap above 10 %"
+    assert flagged > 0
+    assert precision > 0.9
+    assert recall > 0.9
+
+
+def test_margins_nobody_knows_are_asked_for(judged: pl.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(MissingInput, match="supplier_margins"):
+        told_apart(judged, tmp_path)
 
 
 def test_every_quote_has_a_duty_and_a_freight_rate_on_its_day(judged: pl.DataFrame) -> None:
@@ -96,6 +102,17 @@ def test_unit_costs_are_what_their_elements_sum_to(demo_world: WorldSummary) -> 
         ]
         gap = rows.select((pl.sum_horizontal(parts) / pl.col(total) - 1.0).abs().max()).item()
         assert gap < 1e-9
+
+
+def test_plants_keep_their_books_in_their_own_currency(demo_world: WorldSummary) -> None:
+    found = monthly_variance(demo_world.out, "plant_id")
+    effects = ("volume", "mix", "price", "rate", "usage", "currency")
+    gap = (found.select(effects).sum_horizontal() - found["variance"]).abs()
+    assert (gap <= 1e-9 * found["budget"]).all()
+    moved = found.group_by("group").agg(pl.col("currency").abs().sum())
+    at_home = moved["group"].str.contains("-US-")
+    assert (moved.filter(at_home)["currency"] == 0.0).all()
+    assert (moved.filter(~at_home)["currency"] > 0.0).all()
 
 
 def test_actions_save_what_their_kind_realises(

@@ -29,13 +29,15 @@ class _AnomalyKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnomalyKi
     ANOMALY_KIND_UNSPECIFIED: _AnomalyKind.ValueType  # 0
     """Not said."""
     ANOMALY_KIND_COST: _AnomalyKind.ValueType  # 1
-    """A price paid: unit_price, usual_unit_price, last_unit_price, quantity, usual_quantity,
-    freight_share, usual_freight_share.
+    """A price paid, or a unit cost booked: unit_price, usual_unit_price, last_unit_price, quantity,
+    usual_quantity, freight_share, usual_freight_share.
     """
     ANOMALY_KIND_DEMAND: _AnomalyKind.ValueType  # 2
-    """A day's sales beside their forecast: quantity, forecast_low (5 %), forecast_median,
-    forecast_high (95 %), week_quantity and week_forecast (sums over the 7 days that end with it),
-    zero_days (days without a sale that end with it).
+    """A day's sales beside their forecast: quantity, forecast_low (2 %), forecast_median,
+    forecast_high (98 %), week_quantity and week_forecast (sums over the 7 days that end with it; a
+    day that sold far more than forecast best counts up to 3 times forecast_high, or it shows for a
+    week), zero_days (days in stock without a sale that end with it), usual_sale (mean of earlier
+    days that sold something).
     """
     ANOMALY_KIND_SUPPLIER_DELAY: _AnomalyKind.ValueType  # 3
     """A delivery: days_taken (so far, if it is open), promised_days, usual_days, usual_spread_days,
@@ -50,13 +52,15 @@ class AnomalyKind(_AnomalyKind, metaclass=_AnomalyKindEnumTypeWrapper):
 ANOMALY_KIND_UNSPECIFIED: AnomalyKind.ValueType  # 0
 """Not said."""
 ANOMALY_KIND_COST: AnomalyKind.ValueType  # 1
-"""A price paid: unit_price, usual_unit_price, last_unit_price, quantity, usual_quantity,
-freight_share, usual_freight_share.
+"""A price paid, or a unit cost booked: unit_price, usual_unit_price, last_unit_price, quantity,
+usual_quantity, freight_share, usual_freight_share.
 """
 ANOMALY_KIND_DEMAND: AnomalyKind.ValueType  # 2
-"""A day's sales beside their forecast: quantity, forecast_low (5 %), forecast_median,
-forecast_high (95 %), week_quantity and week_forecast (sums over the 7 days that end with it),
-zero_days (days without a sale that end with it).
+"""A day's sales beside their forecast: quantity, forecast_low (2 %), forecast_median,
+forecast_high (98 %), week_quantity and week_forecast (sums over the 7 days that end with it; a
+day that sold far more than forecast best counts up to 3 times forecast_high, or it shows for a
+week), zero_days (days in stock without a sale that end with it), usual_sale (mean of earlier
+days that sold something).
 """
 ANOMALY_KIND_SUPPLIER_DELAY: AnomalyKind.ValueType  # 3
 """A delivery: days_taken (so far, if it is open), promised_days, usual_days, usual_spread_days,
@@ -147,7 +151,9 @@ class ScoreAnomaliesResponse(_message.Message):
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Score of each row, above 0 and below 1, greater is more unusual; length row_count."""
+        """Score of each row, above 0, and above 1 where a feature is far out of its range; greater is
+        more unusual; length row_count.
+        """
 
     @_builtins.property
     def p_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

@@ -432,8 +432,9 @@ class StockPolicyInputs(_message.Message):
     kind: Global___StockPolicyKind.ValueType
     """The policy. Required."""
     review_days: _builtins.float
-    """Days between reviews: above 0 under STOCK_POLICY_KIND_ORDER_UP_TO and _MIN_MAX, absent under
-    _ORDER_QUANTITY, which watches without pause, 1 where absent under _BASE_STOCK.
+    """Days between reviews: above 0 under STOCK_POLICY_KIND_ORDER_UP_TO and _MIN_MAX, 1 where absent
+    under _BASE_STOCK. Absent or 0 under _ORDER_QUANTITY it is watched without pause; above 0 the
+    position is seen below the reorder point, which the levels take into account.
     """
     order_quantity: _builtins.float
     """Units per order, above 0. Required under STOCK_POLICY_KIND_ORDER_QUANTITY, and under _MIN_MAX

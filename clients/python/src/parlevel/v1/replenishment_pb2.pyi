@@ -171,7 +171,9 @@ class RecommendReorderRequest(_message.Message):
     method: Global___ReorderMethod.ValueType
     """How the order-up-to level is computed. Default: REORDER_METHOD_DISTRIBUTION."""
     target_kind: _supply_pb2.TargetKind.ValueType
-    """What is promised. Default: TARGET_KIND_CYCLE_SERVICE."""
+    """What is promised. Default: TARGET_KIND_CYCLE_SERVICE where a service_level or another method than
+    the distribution is asked, else table policy, else TARGET_KIND_CYCLE_SERVICE.
+    """
     fill_rate: _builtins.float
     """Share of demand met from stock at once, above 0 and below 1. Required under
     TARGET_KIND_FILL_RATE, and read there alone.
@@ -216,7 +218,9 @@ class RecommendReorderRequest(_message.Message):
 
     @_builtins.property
     def lots(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.StockLot]:
-        """Stock by lot with its expiry dates, in place of on_hand; at most 100."""
+        """Stock by lot with its expiry dates, in place of on_hand; at most 100.
+        Default: table inventory where it tells of expiry dates and on_hand is not sent.
+        """
 
     @_builtins.property
     def suppliers(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.SupplierOption]:
@@ -226,11 +230,15 @@ class RecommendReorderRequest(_message.Message):
 
     @_builtins.property
     def transfers(self) -> _containers.RepeatedCompositeFieldContainer[_supply_pb2.TransferOption]:
-        """Neighbours that may send stock, at most 20."""
+        """Neighbours that may send stock, at most 20. Default: the locations table network leads from, with
+        what they have beyond their own order-up-to level, where an underage cost is known.
+        """
 
     @_builtins.property
     def expedite(self) -> _supply_pb2.ExpediteOption:
-        """A faster way to receive part of an order."""
+        """A faster way to receive part of an order. Default: the fastest other supplier of table sourcing,
+        where prices and an underage cost are known.
+        """
 
     def __init__(
         self,
@@ -520,7 +528,9 @@ class BatchRecommendReorderRequest(_message.Message):
 
     @_builtins.property
     def service_levels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Probability of no stock-out in a replenishment cycle, 0.5 to 0.99. Default: table policy."""
+        """Probability of no stock-out in a replenishment cycle, 0.5 to 0.99. Default: table policy, which
+        may promise a fill rate or the least cost instead.
+        """
 
     @_builtins.property
     def on_hand(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

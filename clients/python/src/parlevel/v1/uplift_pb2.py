@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from parlevel.v1 import provenance_pb2 as parlevel_dot_v1_dot_provenance__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18parlevel/v1/uplift.proto\x12\x0bparlevel.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cparlevel/v1/provenance.proto\"\x90\x01\n\x14PredictUpliftRequest\x12\x10\n\x08unit_ids\x18\x01 \x03(\t\x12.\n\x07numeric\x18\x02 \x03(\x0b\x32\x1d.parlevel.v1.NumericCovariate\x12\x36\n\x0b\x63\x61tegorical\x18\x03 \x03(\x0b\x32!.parlevel.v1.CategoricalCovariate\"\xfc\x01\n\x15PredictUpliftResponse\x12+\n\nprovenance\x18\x01 \x01(\x0b\x32\x17.parlevel.v1.Provenance\x12\x11\n\trow_count\x18\x02 \x01(\x05\x12\x0f\n\x07\x65\x66\x66\x65\x63ts\x18\x03 \x03(\x01\x12\r\n\x05lower\x18\x04 \x03(\x01\x12\r\n\x05upper\x18\x05 \x03(\x01\x12\x14\n\x0cpropensities\x18\x06 \x03(\x01\x12/\n\roverlap_flags\x18\x07 \x03(\x0e\x32\x18.parlevel.v1.OverlapFlag\x12-\n\x08interval\x18\x08 \x01(\x0e\x32\x1b.parlevel.v1.UpliftInterval\"\x82\x02\n\x14PlanTargetingRequest\x12\x10\n\x08unit_ids\x18\x01 \x03(\t\x12.\n\x07numeric\x18\x02 \x03(\x0b\x32\x1d.parlevel.v1.NumericCovariate\x12\x36\n\x0b\x63\x61tegorical\x18\x03 \x03(\x0b\x32!.parlevel.v1.CategoricalCovariate\x12\x0e\n\x06\x62udget\x18\x04 \x01(\x01\x12\x14\n\x0c\x61\x63tion_costs\x18\x05 \x03(\x01\x12\x16\n\x0eminimum_effect\x18\x06 \x01(\x01\x12\x1d\n\x10value_per_effect\x18\x07 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_value_per_effect\"\x88\x02\n\x15PlanTargetingResponse\x12+\n\nprovenance\x18\x01 \x01(\x0b\x32\x17.parlevel.v1.Provenance\x12\x10\n\x08unit_ids\x18\x02 \x03(\t\x12\x12\n\ntotal_cost\x18\x03 \x01(\x01\x12\x15\n\rexpected_gain\x18\x04 \x01(\x01\x12\r\n\x05lower\x18\x05 \x01(\x01\x12\r\n\x05upper\x18\x06 \x01(\x01\x12\x13\n\x0b\x63urve_units\x18\x07 \x03(\x05\x12\x13\n\x0b\x63urve_costs\x18\x08 \x03(\x01\x12\x13\n\x0b\x63urve_gains\x18\t \x03(\x01\x12\x13\n\x0b\x63urve_lower\x18\n \x03(\x01\x12\x13\n\x0b\x63urve_upper\x18\x0b \x03(\x01\"F\n\x10NumericCovariate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x14\n\x0cmissing_rows\x18\x03 \x03(\x05\"4\n\x14\x43\x61tegoricalCovariate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t*z\n\x0bOverlapFlag\x12\x1c\n\x18OVERLAP_FLAG_UNSPECIFIED\x10\x00\x12\x13\n\x0fOVERLAP_FLAG_OK\x10\x01\x12\x18\n\x14OVERLAP_FLAG_ONE_ARM\x10\x02\x12\x1e\n\x1aOVERLAP_FLAG_OUTSIDE_RANGE\x10\x03*l\n\x0eUpliftInterval\x12\x1f\n\x1bUPLIFT_INTERVAL_UNSPECIFIED\x10\x00\x12\x1e\n\x1aUPLIFT_INTERVAL_COVARIATES\x10\x01\x12\x19\n\x15UPLIFT_INTERVAL_SCORE\x10\x02\x32\x83\x02\n\rUpliftService\x12u\n\rPredictUplift\x12!.parlevel.v1.PredictUpliftRequest\x1a\".parlevel.v1.PredictUpliftResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/uplift:predict:\x01*\x12{\n\rPlanTargeting\x12!.parlevel.v1.PlanTargetingRequest\x1a\".parlevel.v1.PlanTargetingResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/uplift:planTargeting:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18parlevel/v1/uplift.proto\x12\x0bparlevel.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cparlevel/v1/provenance.proto\"\x90\x01\n\x14PredictUpliftRequest\x12\x10\n\x08unit_ids\x18\x01 \x03(\t\x12.\n\x07numeric\x18\x02 \x03(\x0b\x32\x1d.parlevel.v1.NumericCovariate\x12\x36\n\x0b\x63\x61tegorical\x18\x03 \x03(\x0b\x32!.parlevel.v1.CategoricalCovariate\"\xb0\x02\n\x15PredictUpliftResponse\x12+\n\nprovenance\x18\x01 \x01(\x0b\x32\x17.parlevel.v1.Provenance\x12\x11\n\trow_count\x18\x02 \x01(\x05\x12\x0f\n\x07\x65\x66\x66\x65\x63ts\x18\x03 \x03(\x01\x12\r\n\x05lower\x18\x04 \x03(\x01\x12\r\n\x05upper\x18\x05 \x03(\x01\x12\x14\n\x0cpropensities\x18\x06 \x03(\x01\x12/\n\roverlap_flags\x18\x07 \x03(\x0e\x32\x18.parlevel.v1.OverlapFlag\x12-\n\x08interval\x18\x08 \x01(\x0e\x32\x1b.parlevel.v1.UpliftInterval\x12\x32\n\x0crow_statuses\x18\t \x03(\x0e\x32\x1c.parlevel.v1.UpliftRowStatus\"\x82\x02\n\x14PlanTargetingRequest\x12\x10\n\x08unit_ids\x18\x01 \x03(\t\x12.\n\x07numeric\x18\x02 \x03(\x0b\x32\x1d.parlevel.v1.NumericCovariate\x12\x36\n\x0b\x63\x61tegorical\x18\x03 \x03(\x0b\x32!.parlevel.v1.CategoricalCovariate\x12\x0e\n\x06\x62udget\x18\x04 \x01(\x01\x12\x14\n\x0c\x61\x63tion_costs\x18\x05 \x03(\x01\x12\x16\n\x0eminimum_effect\x18\x06 \x01(\x01\x12\x1d\n\x10value_per_effect\x18\x07 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_value_per_effect\"\x88\x02\n\x15PlanTargetingResponse\x12+\n\nprovenance\x18\x01 \x01(\x0b\x32\x17.parlevel.v1.Provenance\x12\x10\n\x08unit_ids\x18\x02 \x03(\t\x12\x12\n\ntotal_cost\x18\x03 \x01(\x01\x12\x15\n\rexpected_gain\x18\x04 \x01(\x01\x12\r\n\x05lower\x18\x05 \x01(\x01\x12\r\n\x05upper\x18\x06 \x01(\x01\x12\x13\n\x0b\x63urve_units\x18\x07 \x03(\x05\x12\x13\n\x0b\x63urve_costs\x18\x08 \x03(\x01\x12\x13\n\x0b\x63urve_gains\x18\t \x03(\x01\x12\x13\n\x0b\x63urve_lower\x18\n \x03(\x01\x12\x13\n\x0b\x63urve_upper\x18\x0b \x03(\x01\"F\n\x10NumericCovariate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x14\n\x0cmissing_rows\x18\x03 \x03(\x05\"4\n\x14\x43\x61tegoricalCovariate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t*\x9b\x01\n\x0fUpliftRowStatus\x12!\n\x1dUPLIFT_ROW_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14UPLIFT_ROW_STATUS_OK\x10\x01\x12\"\n\x1eUPLIFT_ROW_STATUS_UNKNOWN_UNIT\x10\x02\x12\'\n#UPLIFT_ROW_STATUS_MISSING_COVARIATE\x10\x03*z\n\x0bOverlapFlag\x12\x1c\n\x18OVERLAP_FLAG_UNSPECIFIED\x10\x00\x12\x13\n\x0fOVERLAP_FLAG_OK\x10\x01\x12\x18\n\x14OVERLAP_FLAG_ONE_ARM\x10\x02\x12\x1e\n\x1aOVERLAP_FLAG_OUTSIDE_RANGE\x10\x03*l\n\x0eUpliftInterval\x12\x1f\n\x1bUPLIFT_INTERVAL_UNSPECIFIED\x10\x00\x12\x1e\n\x1aUPLIFT_INTERVAL_COVARIATES\x10\x01\x12\x19\n\x15UPLIFT_INTERVAL_SCORE\x10\x02\x32\x83\x02\n\rUpliftService\x12u\n\rPredictUplift\x12!.parlevel.v1.PredictUpliftRequest\x1a\".parlevel.v1.PredictUpliftResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x12/v1/uplift:predict:\x01*\x12{\n\rPlanTargeting\x12!.parlevel.v1.PlanTargetingRequest\x1a\".parlevel.v1.PlanTargetingResponse\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/uplift:planTargeting:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,22 +37,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLIFTSERVICE'].methods_by_name['PredictUplift']._serialized_options = b'\202\323\344\223\002\027\"\022/v1/uplift:predict:\001*'
   _globals['_UPLIFTSERVICE'].methods_by_name['PlanTargeting']._loaded_options = None
   _globals['_UPLIFTSERVICE'].methods_by_name['PlanTargeting']._serialized_options = b'\202\323\344\223\002\035\"\030/v1/uplift:planTargeting:\001*'
-  _globals['_OVERLAPFLAG']._serialized_start=1157
-  _globals['_OVERLAPFLAG']._serialized_end=1279
-  _globals['_UPLIFTINTERVAL']._serialized_start=1281
-  _globals['_UPLIFTINTERVAL']._serialized_end=1389
+  _globals['_UPLIFTROWSTATUS']._serialized_start=1210
+  _globals['_UPLIFTROWSTATUS']._serialized_end=1365
+  _globals['_OVERLAPFLAG']._serialized_start=1367
+  _globals['_OVERLAPFLAG']._serialized_end=1489
+  _globals['_UPLIFTINTERVAL']._serialized_start=1491
+  _globals['_UPLIFTINTERVAL']._serialized_end=1599
   _globals['_PREDICTUPLIFTREQUEST']._serialized_start=102
   _globals['_PREDICTUPLIFTREQUEST']._serialized_end=246
   _globals['_PREDICTUPLIFTRESPONSE']._serialized_start=249
-  _globals['_PREDICTUPLIFTRESPONSE']._serialized_end=501
-  _globals['_PLANTARGETINGREQUEST']._serialized_start=504
-  _globals['_PLANTARGETINGREQUEST']._serialized_end=762
-  _globals['_PLANTARGETINGRESPONSE']._serialized_start=765
-  _globals['_PLANTARGETINGRESPONSE']._serialized_end=1029
-  _globals['_NUMERICCOVARIATE']._serialized_start=1031
-  _globals['_NUMERICCOVARIATE']._serialized_end=1101
-  _globals['_CATEGORICALCOVARIATE']._serialized_start=1103
-  _globals['_CATEGORICALCOVARIATE']._serialized_end=1155
-  _globals['_UPLIFTSERVICE']._serialized_start=1392
-  _globals['_UPLIFTSERVICE']._serialized_end=1651
+  _globals['_PREDICTUPLIFTRESPONSE']._serialized_end=553
+  _globals['_PLANTARGETINGREQUEST']._serialized_start=556
+  _globals['_PLANTARGETINGREQUEST']._serialized_end=814
+  _globals['_PLANTARGETINGRESPONSE']._serialized_start=817
+  _globals['_PLANTARGETINGRESPONSE']._serialized_end=1081
+  _globals['_NUMERICCOVARIATE']._serialized_start=1083
+  _globals['_NUMERICCOVARIATE']._serialized_end=1153
+  _globals['_CATEGORICALCOVARIATE']._serialized_start=1155
+  _globals['_CATEGORICALCOVARIATE']._serialized_end=1207
+  _globals['_UPLIFTSERVICE']._serialized_start=1602
+  _globals['_UPLIFTSERVICE']._serialized_end=1861
 # @@protoc_insertion_point(module_scope)

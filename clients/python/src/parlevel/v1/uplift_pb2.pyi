@@ -20,6 +20,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _UpliftRowStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UpliftRowStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UpliftRowStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UPLIFT_ROW_STATUS_UNSPECIFIED: _UpliftRowStatus.ValueType  # 0
+    """Not used."""
+    UPLIFT_ROW_STATUS_OK: _UpliftRowStatus.ValueType  # 1
+    """The row holds values."""
+    UPLIFT_ROW_STATUS_UNKNOWN_UNIT: _UpliftRowStatus.ValueType  # 2
+    """Not all covariates were sent, and the tables do not know the unit."""
+    UPLIFT_ROW_STATUS_MISSING_COVARIATE: _UpliftRowStatus.ValueType  # 3
+    """The tables know the unit but lack a number the model cannot do without."""
+
+class UpliftRowStatus(_UpliftRowStatus, metaclass=_UpliftRowStatusEnumTypeWrapper):
+    """Outcome of one unit of a question."""
+
+UPLIFT_ROW_STATUS_UNSPECIFIED: UpliftRowStatus.ValueType  # 0
+"""Not used."""
+UPLIFT_ROW_STATUS_OK: UpliftRowStatus.ValueType  # 1
+"""The row holds values."""
+UPLIFT_ROW_STATUS_UNKNOWN_UNIT: UpliftRowStatus.ValueType  # 2
+"""Not all covariates were sent, and the tables do not know the unit."""
+UPLIFT_ROW_STATUS_MISSING_COVARIATE: UpliftRowStatus.ValueType  # 3
+"""The tables know the unit but lack a number the model cannot do without."""
+Global___UpliftRowStatus: _TypeAlias = UpliftRowStatus  # noqa: Y015
+
 class _OverlapFlag:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -87,11 +115,13 @@ class PredictUpliftRequest(_message.Message):
 
     @_builtins.property
     def numeric(self) -> _containers.RepeatedCompositeFieldContainer[Global___NumericCovariate]:
-        """Covariates that are numbers. Every one the model reads is required; others are not read."""
+        """Covariates that are numbers. One the model reads and that is not sent is looked up; one it does
+        not read is ignored.
+        """
 
     @_builtins.property
     def categorical(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoricalCovariate]:
-        """Covariates that are categories. Every one the model reads is required; others are not read."""
+        """Covariates that are categories; likewise."""
 
     def __init__(
         self,
@@ -110,7 +140,9 @@ Global___PredictUpliftRequest: _TypeAlias = PredictUpliftRequest  # noqa: Y015
 
 @_typing.final
 class PredictUpliftResponse(_message.Message):
-    """Answers the effect on units; each array has one entry a unit, in the order asked."""
+    """Answers the effect on units; each array of values has one entry a unit answered, in the order
+    asked.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -122,8 +154,9 @@ class PredictUpliftResponse(_message.Message):
     PROPENSITIES_FIELD_NUMBER: _builtins.int
     OVERLAP_FLAGS_FIELD_NUMBER: _builtins.int
     INTERVAL_FIELD_NUMBER: _builtins.int
+    ROW_STATUSES_FIELD_NUMBER: _builtins.int
     row_count: _builtins.int
-    """Units answered."""
+    """Units answered: the number of UPLIFT_ROW_STATUS_OK in row_statuses."""
     interval: Global___UpliftInterval.ValueType
     """What the interval covers."""
     @_builtins.property
@@ -150,6 +183,10 @@ class PredictUpliftResponse(_message.Message):
     def overlap_flags(self) -> _containers.RepeatedScalarFieldContainer[Global___OverlapFlag.ValueType]:
         """Whether that data says anything of units like this."""
 
+    @_builtins.property
+    def row_statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___UpliftRowStatus.ValueType]:
+        """Outcome of each asked unit; as many as unit_ids."""
+
     def __init__(
         self,
         *,
@@ -161,10 +198,11 @@ class PredictUpliftResponse(_message.Message):
         propensities: _abc.Iterable[_builtins.float] | None = ...,
         overlap_flags: _abc.Iterable[Global___OverlapFlag.ValueType] | None = ...,
         interval: Global___UpliftInterval.ValueType = ...,
+        row_statuses: _abc.Iterable[Global___UpliftRowStatus.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effects", b"effects", "interval", b"interval", "lower", b"lower", "overlap_flags", b"overlap_flags", "propensities", b"propensities", "provenance", b"provenance", "row_count", b"row_count", "upper", b"upper"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effects", b"effects", "interval", b"interval", "lower", b"lower", "overlap_flags", b"overlap_flags", "propensities", b"propensities", "provenance", b"provenance", "row_count", b"row_count", "row_statuses", b"row_statuses", "upper", b"upper"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,9 +54,12 @@ class UpliftServiceServicer:
     def PredictUplift(self, request, context):
         """Predicts the effect of the action on each unit.
 
-        Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is not sent),
-        FAILED_PRECONDITION (no model yet, or the last training found no signal), RESOURCE_EXHAUSTED
-        (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
+        Covariates that are not sent are those the tables hold of the unit. A unit the tables do not
+        know, or know too little of, fails its row alone (row_statuses).
+
+        Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is neither sent nor
+        stored), FAILED_PRECONDITION (no model yet, or the last training found no signal),
+        RESOURCE_EXHAUSTED (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -65,7 +68,8 @@ class UpliftServiceServicer:
     def PlanTargeting(self, request, context):
         """Chooses the units to act on under a budget.
 
-        Errors: as PredictUplift.
+        Errors: as PredictUplift, and NOT_FOUND (a unit the tables do not know), FAILED_PRECONDITION (a
+        unit they know too little of).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

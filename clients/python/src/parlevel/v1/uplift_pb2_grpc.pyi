@@ -36,14 +36,18 @@ class UpliftServiceStub:
     PredictUplift: _grpc.UnaryUnaryMultiCallable[_uplift_pb2.PredictUpliftRequest, _uplift_pb2.PredictUpliftResponse]
     """Predicts the effect of the action on each unit.
 
-    Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is not sent),
-    FAILED_PRECONDITION (no model yet, or the last training found no signal), RESOURCE_EXHAUSTED
-    (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
+    Covariates that are not sent are those the tables hold of the unit. A unit the tables do not
+    know, or know too little of, fails its row alone (row_statuses).
+
+    Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is neither sent nor
+    stored), FAILED_PRECONDITION (no model yet, or the last training found no signal),
+    RESOURCE_EXHAUSTED (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
     """
     PlanTargeting: _grpc.UnaryUnaryMultiCallable[_uplift_pb2.PlanTargetingRequest, _uplift_pb2.PlanTargetingResponse]
     """Chooses the units to act on under a budget.
 
-    Errors: as PredictUplift.
+    Errors: as PredictUplift, and NOT_FOUND (a unit the tables do not know), FAILED_PRECONDITION (a
+    unit they know too little of).
     """
 
 @_typing.type_check_only
@@ -54,14 +58,18 @@ class UpliftServiceAsyncStub(UpliftServiceStub):
     PredictUplift: _aio.UnaryUnaryMultiCallable[_uplift_pb2.PredictUpliftRequest, _uplift_pb2.PredictUpliftResponse]  # type: ignore[assignment]
     """Predicts the effect of the action on each unit.
 
-    Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is not sent),
-    FAILED_PRECONDITION (no model yet, or the last training found no signal), RESOURCE_EXHAUSTED
-    (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
+    Covariates that are not sent are those the tables hold of the unit. A unit the tables do not
+    know, or know too little of, fails its row alone (row_statuses).
+
+    Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is neither sent nor
+    stored), FAILED_PRECONDITION (no model yet, or the last training found no signal),
+    RESOURCE_EXHAUSTED (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
     """
     PlanTargeting: _aio.UnaryUnaryMultiCallable[_uplift_pb2.PlanTargetingRequest, _uplift_pb2.PlanTargetingResponse]  # type: ignore[assignment]
     """Chooses the units to act on under a budget.
 
-    Errors: as PredictUplift.
+    Errors: as PredictUplift, and NOT_FOUND (a unit the tables do not know), FAILED_PRECONDITION (a
+    unit they know too little of).
     """
 
 class UpliftServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -75,9 +83,12 @@ class UpliftServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_uplift_pb2.PredictUpliftResponse, _abc.Awaitable[_uplift_pb2.PredictUpliftResponse]]:
         """Predicts the effect of the action on each unit.
 
-        Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is not sent),
-        FAILED_PRECONDITION (no model yet, or the last training found no signal), RESOURCE_EXHAUSTED
-        (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
+        Covariates that are not sent are those the tables hold of the unit. A unit the tables do not
+        know, or know too little of, fails its row alone (row_statuses).
+
+        Errors: INVALID_ARGUMENT (a field breaks its rule, a covariate of the model is neither sent nor
+        stored), FAILED_PRECONDITION (no model yet, or the last training found no signal),
+        RESOURCE_EXHAUSTED (too many units), UNAVAILABLE (retry), DEADLINE_EXCEEDED.
         """
 
     @_abc_1.abstractmethod
@@ -88,7 +99,8 @@ class UpliftServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_uplift_pb2.PlanTargetingResponse, _abc.Awaitable[_uplift_pb2.PlanTargetingResponse]]:
         """Chooses the units to act on under a budget.
 
-        Errors: as PredictUplift.
+        Errors: as PredictUplift, and NOT_FOUND (a unit the tables do not know), FAILED_PRECONDITION (a
+        unit they know too little of).
         """
 
 def add_UpliftServiceServicer_to_server(servicer: UpliftServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

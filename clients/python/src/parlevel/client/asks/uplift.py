@@ -25,7 +25,7 @@ class UpliftQuestions:
     def predict(
         self,
         unit_ids: Sequence[str],
-        covariates: Mapping[str, Sequence[float | str | None]],
+        covariates: Mapping[str, Sequence[float | str | None]] | None = None,
         **options: Unpack[CallOptions],
     ) -> pb.PredictUpliftResponse:
         """Predict the effect of the action on each unit.
@@ -33,22 +33,23 @@ class UpliftQuestions:
         Args:
             unit_ids: Units, 1 to 200 characters each, each once; at most 10,000.
             covariates: Values of each covariate the model reads, one a unit: texts for a category,
-                else numbers; None where not known.
+                else numbers; None where not known. What is not sent is looked up in the tables.
             **options: See ``CallOptions``.
 
         Returns:
-            Effects with their intervals, propensities and overlap flags, in the order asked.
+            Effects with their intervals, propensities and overlap flags of the units whose entry
+            in ``row_statuses`` is OK, in the order asked.
 
         Raises:
             ParlevelError: See ``parlevel.client.errors``; FailedPrecondition where the last
                 training found no signal.
         """
-        return self._ask(wire.predict(unit_ids, covariates, options))
+        return self._ask(wire.predict(unit_ids, covariates or {}, options))
 
     def plan_targeting(
         self,
         unit_ids: Sequence[str],
-        covariates: Mapping[str, Sequence[float | str | None]],
+        covariates: Mapping[str, Sequence[float | str | None]] | None = None,
         **options: Unpack[TargetingOptions],
     ) -> pb.PlanTargetingResponse:
         """Choose the units to act on under a budget.
@@ -62,9 +63,10 @@ class UpliftQuestions:
             The chosen units, what they cost and gain, and the curve beyond the budget.
 
         Raises:
-            ParlevelError: See ``parlevel.client.errors``.
+            ParlevelError: See ``parlevel.client.errors``; NotFound where the tables do not know a
+                unit.
         """
-        return self._ask(wire.plan_targeting(unit_ids, covariates, options))
+        return self._ask(wire.plan_targeting(unit_ids, covariates or {}, options))
 
 
 class AsyncUpliftQuestions:
@@ -77,7 +79,7 @@ class AsyncUpliftQuestions:
     async def predict(
         self,
         unit_ids: Sequence[str],
-        covariates: Mapping[str, Sequence[float | str | None]],
+        covariates: Mapping[str, Sequence[float | str | None]] | None = None,
         **options: Unpack[CallOptions],
     ) -> pb.PredictUpliftResponse:
         """Predict the effect of the action on each unit.
@@ -85,22 +87,23 @@ class AsyncUpliftQuestions:
         Args:
             unit_ids: Units, 1 to 200 characters each, each once; at most 10,000.
             covariates: Values of each covariate the model reads, one a unit: texts for a category,
-                else numbers; None where not known.
+                else numbers; None where not known. What is not sent is looked up in the tables.
             **options: See ``CallOptions``.
 
         Returns:
-            Effects with their intervals, propensities and overlap flags, in the order asked.
+            Effects with their intervals, propensities and overlap flags of the units whose entry
+            in ``row_statuses`` is OK, in the order asked.
 
         Raises:
             ParlevelError: See ``parlevel.client.errors``; FailedPrecondition where the last
                 training found no signal.
         """
-        return await self._ask(wire.predict(unit_ids, covariates, options))
+        return await self._ask(wire.predict(unit_ids, covariates or {}, options))
 
     async def plan_targeting(
         self,
         unit_ids: Sequence[str],
-        covariates: Mapping[str, Sequence[float | str | None]],
+        covariates: Mapping[str, Sequence[float | str | None]] | None = None,
         **options: Unpack[TargetingOptions],
     ) -> pb.PlanTargetingResponse:
         """Choose the units to act on under a budget.
@@ -114,6 +117,7 @@ class AsyncUpliftQuestions:
             The chosen units, what they cost and gain, and the curve beyond the budget.
 
         Raises:
-            ParlevelError: See ``parlevel.client.errors``.
+            ParlevelError: See ``parlevel.client.errors``; NotFound where the tables do not know a
+                unit.
         """
-        return await self._ask(wire.plan_targeting(unit_ids, covariates, options))
+        return await self._ask(wire.plan_targeting(unit_ids, covariates or {}, options))

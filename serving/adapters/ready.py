@@ -1,0 +1,111 @@
+"""Ready forecasts: records of one length in a file, found by a sorted index of their keys.
+
+<folder>/<target>/current -> <generation>       replaced in one step when a run ends
+<folder>/<target>/<generation>/answers.bin      the records; see serving.domain.ready
+<folder>/<target>/<generation>/keys.bin         first 8 bytes of each key, ascending, uint64
+<folder>/<target>/<generation>/meta.json        what they were made from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import weakref
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from serving.domain.demand import DemandTarget
+from serving.domain.ready import key_of, layout, opened
+from serving.errors import ReleaseRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving.domain.ready import ReadyForecast
+
+ANSWERS, KEYS, META = "answers.bin", "keys.bin", "meta.json"
+CURRENT = "current"
+NUMBER_BYTES = 8
+
+
+class ReadyForecasts:
+    """Reads the current generation of each target; where nothing is published, nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; nothing is read yet.
+
+        Args:
+            folder: Folder of the targets.
+        """
+        self._folder = folder
+        self._runs: dict[DemandTarget, ReadyRun] = {}
+
+    def run(self, target: DemandTarget) -> ReadyRun | None:
+        """Return the forecasts of a target last looked up, or None."""
+        return self._runs.get(target)
+
+    def refresh(self) -> None:
+        """Look up the current generations; who holds an older one may go on reading it.
+
+        Raises:
+            ReleaseRefused: If a generation cannot be read; the one before stays in use.
+        """
+        for target in DemandTarget:
+            place = self._folder / target.name.lower()
+            try:
+                generation = (place / CURRENT).readlink().name
+            except FileNotFoundError:
+                continue
+            held = self._runs.get(target)
+            if held is None or held.generation != generation:
+                self._runs[target] = ReadyRun(place / generation)
+
+
+class ReadyRun:
+    """The forecasts of one run; its files never change, and stay readable after their removal.
+
+    Attributes:
+        generation: Its name.
+        digest: Digest of the release that answered.
+        features: Generation of the features the answers were made from.
+        horizon: Days of each answer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the generation.
+
+        Args:
+            folder: Folder of the generation.
+
+        Raises:
+            ReleaseRefused: If a file is missing, damaged, or not as long as it should be.
+        """
+        self.generation = folder.name
+        try:
+            meta = json.loads((folder / META).read_bytes())
+            self.digest, self.features = str(meta["digest"]), str(meta["features"])
+            self.horizon, levels = int(meta["horizon"]), int(meta["levels"])
+            self._numbers = memoryview((folder / KEYS).read_bytes()).cast("Q")
+            # Read place by place: a mapped file would count as memory of the process.
+            self._file = os.open(folder / ANSWERS, os.O_RDONLY)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._refused(str(error)) from error
+        weakref.finalize(self, os.close, self._file)  # once nobody reads it any more
+        self._shape, self._width = (self.horizon, levels), layout(self.horizon, levels).itemsize
+        if os.fstat(self._file).st_size != len(self._numbers) * self._width:
+            raise self._refused("its files are not of one length")
+
+    def answer(self, sku: str, location: str) -> ReadyForecast | None:
+        """Return the forecast of a series; None where there is none, or it is damaged."""
+        key = key_of(sku, location)
+        number = int.from_bytes(key[:NUMBER_BYTES], "little")
+        place = bisect_left(self._numbers, number)
+        if place == len(self._numbers) or self._numbers[place] != number:
+            return None
+        record = os.pread(self._file, self._width, place * self._width)
+        return opened(record, self._shape, key) if len(record) == self._width else None
+
+    def _refused(self, reason: str) -> ReleaseRefused:
+        return ReleaseRefused(
+            f"of forecasts {self.generation}", f"{reason}: run `parlevel publish` again"
+        )

@@ -1,0 +1,71 @@
+"""``parlevel publish``: answer every stored series ahead of its question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from serving.domain.demand import DemandTarget
+
+HORIZON = 28
+
+
+def publish(
+    target: Annotated[str, typer.Option(help="What is forecast: demand in stock, or sales.")] = (
+        "demand"
+    ),
+    horizon: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Days ahead of each answer; {HORIZON}, or what was trained."),
+    ] = None,
+) -> None:
+    """Answer every stored series ahead, so that serving looks its forecast up.
+
+    The release that serves answers from the features that serve. A question that brings a plan, a
+    history or attributes of its own, or comes after either has changed, is computed as ever: the
+    answers are the same to the last bit.
+
+    Example: parlevel features materialize && parlevel publish --horizon 14
+    """
+    import time
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from serving.adapters.features import PackedFeatures
+    from serving.errors import InvalidField
+    from serving.settings import load
+    from training import ready
+    from training.batch.models import CHAMPION, open_model
+
+    names = [one.name.lower() for one in DemandTarget]
+    if target not in names:
+        raise InvalidField("--target", f"must be one of {', '.join(names)}")
+    settings, console = load(), Console()
+    model = open_model(settings.releases, CHAMPION)
+    longest = model.description.max_horizon
+    horizon = min(HORIZON, longest) if horizon is None else horizon
+    if horizon > longest:
+        raise InvalidField("--horizon", f"must be from 1 to {longest}, the longest trained")
+    snapshot = PackedFeatures(settings.features / "online").snapshot()
+    job = ready.ReadyJob(model, snapshot, horizon, DemandTarget[target.upper()])
+    bar = Progress(
+        TextColumn("answering ahead"), BarColumn(), MofNCompleteColumn(), console=console
+    )
+    begun = time.monotonic()
+    with bar:
+        task = bar.add_task("series", total=None)
+        count = ready.publish(
+            job,
+            settings.features / "ready" / target,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if count is None:
+        console.print("these answers are published already: nothing to do")
+        return
+    console.print(
+        f"{count:,} series x {horizon} days of {target} published in "
+        f"{time.monotonic() - begun:.1f} s, by version {model.description.version} "
+        f"from features {snapshot.generation}"
+    )
