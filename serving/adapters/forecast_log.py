@@ -221,35 +221,70 @@ def column_of(level: float) -> str:
 
 
 def _table(served: Sequence[Served]) -> pa.Table:
-    """Return forecasts as rows, one a series and day ahead; a level not asked for is null."""
+    """Return forecasts as rows, one a series and day ahead; a level not asked for is null.
+
+    Columns are laid out as Arrow keeps them: its own conversion imports pandas where that is
+    installed, and takes several times as long, of which the requests would have to wait.
+    """
     import pyarrow as pa
 
     lengths = np.array([one.mean.size for one in served])
     row = np.repeat(np.arange(len(served)), lengths)
-    ahead = np.concatenate([np.arange(1, length + 1) for length in lengths])
-    origins = np.array([one.origin for one in served], dtype="datetime64[D]")
+    ahead = np.arange(row.size) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
+    origins = np.array([one.origin for one in served], dtype="datetime64[D]").astype(np.int32)
+    place = _column(pa.int64(), row)
 
     def text(values: list[str]) -> pa.Array:
-        return pa.array(values).dictionary_encode().take(pa.array(row))
+        return _texts(values).dictionary_encode().take(place)
 
-    columns: dict[str, pa.Array | NDArray[np.generic]] = {
+    columns = {
         "sku": text([one.sku for one in served]),
         "location": text([one.location for one in served]),
         "target": text([one.target.name.lower() for one in served]),
         "route": text([one.route for one in served]),
         "model_version": text([one.version for one in served]),
-        "origin_date": origins[row],
-        "date": origins[row] + ahead,
-        "horizon": ahead.astype(np.int16),
-        "mean": np.concatenate([one.mean for one in served]).astype(np.float32),
+        "origin_date": _column(pa.date32(), origins[row]),
+        "date": _column(pa.date32(), (origins[row] + ahead).astype(np.int32)),
+        "horizon": _column(pa.int16(), ahead.astype(np.int16)),
+        "mean": _column(
+            pa.float32(), np.concatenate([one.mean for one in served]).astype(np.float32)
+        ),
     }
-    for level in QUANTILE_LEVELS:
-        parts = [
-            one.quantiles[:, one.levels.index(level)]
-            if level in one.levels
-            else np.full(one.mean.size, np.nan)
-            for one in served
-        ]
-        values = np.concatenate(parts).astype(np.float32)
-        columns[column_of(level)] = pa.array(values, from_pandas=True)
-    return pa.table(columns)
+    for level, values in zip(QUANTILE_LEVELS, _quantiles(served, row).T, strict=True):
+        columns[column_of(level)] = _column(pa.float32(), values, known=~np.isnan(values))
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _quantiles(served: Sequence[Served], row: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the trained levels of each row, shape (rows, levels), NaN where not asked for."""
+    out = np.full((row.size, len(QUANTILE_LEVELS)), np.nan, dtype=np.float32)
+    alike: dict[tuple[float, ...], list[int]] = {}
+    for place, one in enumerate(served):
+        alike.setdefault(one.levels, []).append(place)
+    for levels, places in alike.items():
+        rows = np.isin(row, places)
+        values = np.concatenate([served[place].quantiles for place in places])
+        for column, level in enumerate(QUANTILE_LEVELS):
+            if level in levels:
+                out[rows, column] = values[:, levels.index(level)]
+    return out
+
+
+def _column(
+    kind: pa.DataType, values: NDArray[np.generic], known: NDArray[np.bool_] | None = None
+) -> pa.Array:
+    import pyarrow as pa
+
+    laid = np.ascontiguousarray(values)
+    bits = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(laid), [bits, pa.py_buffer(laid)])
+
+
+def _texts(values: Sequence[str]) -> pa.Array:
+    import pyarrow as pa
+
+    encoded = [one.encode() for one in values]
+    ends = np.zeros(len(encoded) + 1, dtype=np.int32)
+    np.cumsum([len(one) for one in encoded], out=ends[1:])
+    parts = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), parts)

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _LONGEST_DAYS = {Frequency.DAY: 1, Frequency.WEEK: 7, Frequency.MONTH: 31}
-ASKED_ANYWAY = 64
+ASKED_ANYWAY = 128
 Q = TypeVar("Q")
 A = TypeVar("A")
 
