@@ -79,7 +79,7 @@ def _loads(
 ) -> tuple[dict[str, Load], list[Tried]]:
     """Return the load of each profile, and what was tried to find how many users are borne."""
     from loadtests import capacity
-    from loadtests.profiles import profile_of, stages_of
+    from loadtests.profiles import SETTLE_SECONDS, profile_of, stages_of
 
     profiles = {name: profile_of(name) for name in names}
     load = _load(arguments)
@@ -96,7 +96,11 @@ def _loads(
     borne = None
     if arguments.users is None and any(one.share is not None for one in profiles.values()):
         borne = capacity.find(
-            levels, lambda stages: dataclasses.replace(load, stages=stages).run(), tell
+            levels,
+            lambda stages: dataclasses.replace(
+                load, stages=stages, settle_seconds=SETTLE_SECONDS
+            ).run(),
+            tell,
         )
         console.print(f"borne: {borne} users\n")
     loads = {}
@@ -105,7 +109,9 @@ def _loads(
         if borne is not None and profile.share is not None:
             users = max(1, round(borne * profile.share))
         stages = stages_of(name, users, arguments.seconds)
-        loads[name] = dataclasses.replace(load, stages=stages)
+        loads[name] = dataclasses.replace(
+            load, stages=stages, settle_seconds=profile.settle_seconds
+        )
     return loads, tried
 
 

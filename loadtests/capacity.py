@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from loadtests.profiles import MAX_USERS, Stage
+from loadtests.profiles import MAX_USERS, SETTLE_SECONDS, Stage
 from serving.errors import NotReady
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIRST = 25  # users tried first; doubled until they are too many
 HALVINGS = 3  # tries between the most that were borne and the least that were not
-SECONDS = 8  # of each try
+SECONDS = 11  # of each try
 ENOUGH = 20  # requests below which a percentile says little
 
 
@@ -85,7 +85,7 @@ def _tried(levels: Levels, users: int, measured: Sequence[Measured]) -> Tried:
     requests = sum(one.requests for one in measured)
     return Tried(
         users=users,
-        requests_per_second=(requests - failed) / SECONDS,
+        requests_per_second=(requests - failed) / (SECONDS - SETTLE_SECONDS),
         p95_ms=max((one.p95_ms for one in told), default=0.0),
         held=bool(told) and not late and not failed,
     )

@@ -35,12 +35,15 @@ class Load:
         stages: How many users at which time.
         grpc_host: Address and port of the gRPC door; it is left alone where None.
         http_host: URL of the HTTP door; it is left alone where None.
+        settle_seconds: Time from the start that does not count: all users ask at once when they
+            come, and in a short run that would be most of what is measured.
     """
 
     series: Sequence[Series]
     stages: tuple[Stage, ...]
     grpc_host: str | None
     http_host: str | None
+    settle_seconds: float = 0.0
 
     def run(self, html: Path | None = None) -> list[Measured]:
         """Run it to its end.
@@ -60,6 +63,8 @@ class Load:
         environment.events.request.add_listener(failures.note)
         runner = environment.create_local_runner()
         runner.start_shape()
+        if self.settle_seconds:
+            gevent.spawn_later(self.settle_seconds, environment.stats.reset_all)
         gevent.wait([runner.shape_greenlet], timeout=self.stages[-1].until + LATE_SECONDS)
         runner.quit()
         if html is not None:

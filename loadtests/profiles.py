@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_SECONDS = 3600
+SETTLE_SECONDS = 3.0  # in which all users come at once, and which say nothing of a steady load
 MAX_USERS = 2000
 STEPS = 10  # of a ramp
 QUIET = 5  # a spike is this many times the users before and after it
@@ -36,12 +37,14 @@ class Profile(NamedTuple):
         stages: Gives the stages of so many users over so many seconds.
         share: Share of the users the service was found to bear that it is run with, 0 to 1; where
             None, `users` are.
+        settle_seconds: Time from the start that does not count.
     """
 
     users: int
     seconds: int
     stages: Callable[[int, int], Iterator[Stage]]
     share: float | None = None
+    settle_seconds: float = 0.0
 
 
 def _sustained(users: int, seconds: int) -> Iterator[Stage]:
@@ -62,7 +65,7 @@ def _spike(users: int, seconds: int) -> Iterator[Stage]:
 
 PROFILES = {
     "short": Profile(20, 20, _sustained),
-    "sustained": Profile(200, 120, _sustained, share=0.7),
+    "sustained": Profile(200, 120, _sustained, share=0.7, settle_seconds=SETTLE_SECONDS),
     "ramp": Profile(500, 120, _ramp, share=0.9),
     "spike": Profile(500, 120, _spike, share=0.9),
 }
