@@ -23,6 +23,7 @@ from serving.domain.demand import DemandTarget
 from serving.domain.features import FEATURES, feature_set_hash
 from serving.errors import BeyondTrained, Busy, InvalidField, MissingInput, NoModel, UnknownModel
 from serving.flows.prediction import predict_cover, predict_daily
+from tests.fakes.slow import SlowQuestion
 from training import chunks
 from training.backtest.graphs import PastFit, fit_as_of
 from training.batch.forecasts import ForecastQuestion
@@ -211,9 +212,9 @@ def test_a_killed_process_is_told_and_the_same_run_goes_on(
                 process.kill()
 
     with pytest.raises(Busy, match="goes on where it stopped"):
-        run(job, ForecastQuestion(7), hands, kill)
+        run(job, SlowQuestion(7), hands, kill)
     assert not job.out.exists()
-    result = run(job, ForecastQuestion(7), hands, lambda *_: None)
+    result = run(job, SlowQuestion(7), hands, lambda *_: None)
     assert result.resumed > 0
     assert result.resumed + result.series == WORLD.skus * WORLD.locations
 
