@@ -14,7 +14,7 @@ import numpy as np
 from serving.domain.demand import DemandTarget
 from serving.domain.features import KNOWN_DAYS, SeriesRecords, cover_rows, daily_rows, date_columns
 from serving.domain.history import STATE
-from serving.domain.routes import HISTORIES, Answered, cells_of
+from serving.domain.routes import HISTORIES, PATTERNS, Answered, cells_of
 from serving.domain.tiers import DemandPattern, DemandTier
 
 if TYPE_CHECKING:
@@ -275,7 +275,8 @@ def _some(records: SeriesRecords, rows: NDArray[np.intp]) -> SeriesRecords:
     return records if rows.size == records.state.shape[0] else records.take(rows)
 
 
-@functools.lru_cache(maxsize=1024)
+# No more than a table has cells: more would keep the tables of releases that are gone.
+@functools.lru_cache(maxsize=PATTERNS * HISTORIES)
 def _answered(routes: Routes | None, cell: int) -> Answered:
     pattern = DemandPattern(cell // HISTORIES + 1)
     if routes is None:
