@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from serving.adapters.features import CURRENT, DATABASE, EVENT_TIME_BYTES, SEPARATOR
+from serving.adapters.features import CURRENT, DATABASE, EVENT_TIME_BYTES
+from serving.domain.series import SEPARATOR
 from serving.errors import NoFeatures
 
 if TYPE_CHECKING:

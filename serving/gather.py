@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from serving.errors import ParlevelError
@@ -39,7 +39,7 @@ class _Slot(Generic[A]):
 
     _found: A | None = None
     _failure: Exception | None = None
-    _done: bool = field(default=False)
+    _done: bool = False
 
     def done(self) -> bool:
         """Return whether there is an answer or a failure."""
@@ -65,7 +65,7 @@ class Gather(Generic[Q, A]):
 
     A question alone costs several times its share of a batch, and a server with many callers is
     always behind: their questions wait for the loop, or for the interpreter, anyway. So a question
-    is held back only while others are being answered or brought, never for a time.
+    is held back only while others are being answered, or go on being brought.
     """
 
     def __init__(

@@ -2,12 +2,12 @@
 
 Days are told by three boosters. The first is fitted to the square root of the target, where sizes
 err alike, by Huber's loss, under which a far-out sale pulls little; its square leans toward the
-median. The second is fitted
-to the target itself, for the mean. The median is taken halfway between the two, which erred less on
-days to come than either, and than a booster of the .5 quantile: the sign of an error, which is all
-such a booster sees, says less than its size. The third is fitted to how far roots fell from the
-first, which is one spread for both sides. Covers are told by boosters of three quantiles and one of
-the mean.
+median. The second is fitted to the target itself, for the mean. The median is taken halfway between
+the two, which erred less on days to come than either, and than a booster of the .5 quantile: the
+sign of an error, which is all such a booster sees, says less than its size. The third is fitted to
+how far roots fell from the first, which is one spread for both sides.
+
+Covers are told by boosters of three quantiles and one of the mean.
 """
 
 from __future__ import annotations

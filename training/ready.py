@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.adapters.ready import ANSWERS, CURRENT, KEYS, META, NUMBER_BYTES
+from serving.adapters.features import CURRENT
+from serving.adapters.ready import ANSWERS, KEYS, META, NUMBER_BYTES
 from serving.domain.ready import KEY_BYTES, key_of, layout, sealed
 from serving.domain.routes import cells_of
 from serving.flows.demand_answers import tellings, unplanned_days, unpriced_series

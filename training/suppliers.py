@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
+from serving.domain.series import SEPARATOR
 from serving.domain.supplier import Performance, Share
-from serving.flows.supplier import LEAD_TIME, PERFORMANCE, SEPARATOR
+from serving.flows.supplier import LEAD_TIME, PERFORMANCE
 from training import tables
 from training.lead_times import LeadTimes, Orders, best_strength, calibrated_levels, fit, groups_of
 

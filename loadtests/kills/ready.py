@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadtests.kills.children import kill, require
-from serving.adapters.features import PackedFeatures
-from serving.adapters.ready import ANSWERS, CURRENT, KEYS, META, ReadyRun
+from serving.adapters.features import CURRENT, PackedFeatures
+from serving.adapters.ready import ANSWERS, KEYS, META, ReadyRun
 from serving.domain.demand import DemandTarget
 from training.batch.models import CHAMPION, open_model
 from training.features.packing import STAGING

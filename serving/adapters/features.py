@@ -19,6 +19,7 @@ import numpy as np
 
 from serving.domain.features import WIDTHS, feature_set_hash
 from serving.domain.overrides import Override
+from serving.domain.series import SEPARATOR
 from serving.errors import BrokenRecord, NoFeatures, ReleaseRefused
 from serving.ports import StockInputs, StoredRecord
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 DATABASE = "features.db"
 CURRENT = "current"
-SEPARATOR = "\x1f"
 ENTITIES = {
     "demand_state": ("sku", "location"),
     "product": ("sku",),

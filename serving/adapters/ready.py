@@ -14,6 +14,7 @@ import weakref
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from serving.adapters.features import CURRENT
 from serving.domain.demand import DemandTarget
 from serving.domain.ready import key_of, layout, opened
 from serving.errors import ReleaseRefused
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from serving.domain.ready import ReadyForecast
 
 ANSWERS, KEYS, META = "answers.bin", "keys.bin", "meta.json"
-CURRENT = "current"
 NUMBER_BYTES = 8
 
 

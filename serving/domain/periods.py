@@ -78,6 +78,17 @@ def first_days(periods: Periods) -> Periods:
     return days - _TO_THURSDAY if np.datetime_data(periods.dtype)[0] == "W" else days
 
 
+def day_numbers_ahead(origin: np.datetime64, horizon: int) -> list[int]:
+    """Return the first day of each period after an origin, days since 1970-01-01.
+
+    Args:
+        origin: The last known period.
+        horizon: Periods ahead.
+    """
+    days: list[int] = first_days(origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
+    return days
+
+
 def first_day(period: np.datetime64) -> np.datetime64:
     """Return the first day of a period, unit D."""
     return np.datetime64(first_days(np.asarray([period]))[0])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.demand import ForecastRoute
+from serving.domain.series import SEPARATOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 CHECK_BYTES = 4
-_SEPARATOR = "\x1f"
 _HEAD = struct.Struct("<qi3fBB??")  # the fields of `layout` between the key and the days
 
 
@@ -59,7 +59,7 @@ class ReadyForecast:
 
 def key_of(sku: str, location: str) -> bytes:
     """Return the key of a series, KEY_BYTES long."""
-    return hashlib.blake2b(f"{sku}{_SEPARATOR}{location}".encode(), digest_size=KEY_BYTES).digest()
+    return hashlib.blake2b(f"{sku}{SEPARATOR}{location}".encode(), digest_size=KEY_BYTES).digest()
 
 
 def layout(horizon: int, levels: int) -> np.dtype[np.void]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
 MAX_KEY_LENGTH = 200
+SEPARATOR = "\x1f"  # between the parts of a stored key; no printable part holds it
 
 
 class RowStatus(enum.IntEnum):

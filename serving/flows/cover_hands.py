@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.demand import DemandTarget
-from serving.domain.features import SeriesRecords
 from serving.domain.overrides import lay_over_sum
-from serving.domain.periods import first_day, first_days, period_of
+from serving.domain.periods import day_numbers_ahead, first_day, period_of
 from serving.flows.prediction import predict_daily
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serving.domain.features import SeriesRecords
     from serving.domain.overrides import Override
     from serving.domain.periods import Frequency
     from serving.flows.evidence import Evidence
@@ -74,14 +74,8 @@ def laid_over_covers(
     mean, quantiles = (part.copy() for part in answer)
     for row, overrides in hands.items():
         horizon = int(covers[row].max())
-        days = first_days(records.origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
-        one = SeriesRecords(
-            origin=records.origin,
-            state=records.state[row : row + 1],
-            product=records.product[row : row + 1],
-            location=records.location[row : row + 1],
-            future=records.future[row : row + 1],
-        )
+        days = day_numbers_ahead(records.origin, horizon)
+        one = records.take(np.array([row]))
         own, _ = predict_daily(model, one, horizon, DemandTarget.DEMAND)
         for place, cover in enumerate(covers[row].tolist()):
             mean[row, place], quantiles[row, place] = lay_over_sum(

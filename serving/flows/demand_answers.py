@@ -20,7 +20,7 @@ from serving.domain.demand import (
 from serving.domain.features import KNOWN_DAYS
 from serving.domain.history import STATE, TAIL
 from serving.domain.overrides import lay_over, told
-from serving.domain.periods import Frequency, first_days
+from serving.domain.periods import Frequency, day_numbers_ahead
 from serving.domain.series import Provenance
 from serving.flows.cover_hands import hands_of, laid_over_covers
 from serving.flows.evidence import EPOCH, Evidence, civil, stack
@@ -62,7 +62,7 @@ def forecasts_of(
             *_warnings(one.route, sources, said.frequency, unpriced=unpriced[row]),
             *_thin(telling[row], peak[row], said.frequency, lone=one.lone),
         )
-        hand = told(_days(records, horizon), one.overrides) if one.overrides else None
+        hand = _hand(records, horizon, one)
         if hand:
             warnings = (*warnings, hand)
         known = (max(0, now - one.oldest), warnings)
@@ -85,12 +85,11 @@ def forecasts_of(
     return answers
 
 
-def _days(records: SeriesRecords, horizon: int) -> list[int]:
-    """Return the first day of each period ahead, days since 1970-01-01."""
-    days: list[int] = (
-        first_days(records.origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
-    )
-    return days
+def _hand(records: SeriesRecords, periods: int, one: Evidence) -> str:
+    """Say what planners say of the periods ahead; empty where nobody says anything."""
+    if not one.overrides:
+        return ""
+    return told(day_numbers_ahead(records.origin, periods), one.overrides)
 
 
 def overridden(
@@ -100,7 +99,7 @@ def overridden(
     hands = [(row, one.overrides) for row, one in enumerate(found) if one.overrides]
     if not hands:
         return mean, quantiles
-    days = _days(records, mean.shape[1])
+    days = day_numbers_ahead(records.origin, mean.shape[1])
     mean, quantiles = mean.copy(), quantiles.copy()
     for row, overrides in hands:
         mean[row], quantiles[row] = lay_over(mean[row], quantiles[row], days, overrides)
@@ -139,7 +138,7 @@ def covers_of(
         warnings = _warnings(
             one.route, sources, model.description.frequency, unpriced=unpriced[row]
         )
-        hand = told(_days(records, query.cover_days), one.overrides) if one.overrides else ""
+        hand = _hand(records, query.cover_days, one)
         if hand:
             warnings = (*warnings, hand)
         answers.append(

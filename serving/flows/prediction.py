@@ -56,14 +56,15 @@ def predict_daily(
     mix = None if routes is None else _mix_of(routes, records)
     if routes is None or mix is None:
         return _daily_of_model(model, records, horizon, target)
-    changed = np.flatnonzero((mix.weights > 0) & _differs(records, horizon).any(axis=1))
+    differs = _differs(records, horizon)
+    changed = np.flatnonzero((mix.weights > 0) & differs.any(axis=1))
     asked = mix.weights < 1
     asked[changed] = True
     rows = np.flatnonzero(asked)
     mean, quantiles, usual = _planned_and_usual(model, (records, rows, changed), horizon, target)
     effect = np.ones_like(mean)
     if changed.size:
-        effect[changed] = _effect(records, changed, mean[changed], usual)
+        effect[changed] = _effect(differs[changed], mean[changed], usual)
     rest = 1.0 - mix.weights
     answer = mean * rest[:, None], quantiles * rest[:, None, None]
     sales = target is DemandTarget.SALES
@@ -98,11 +99,13 @@ def plan_effect(
         Factors, shape (n, horizon), within EFFECT_RANGE; 1 where the plan is as the last regime.
     """
     effect = np.ones((records.state.shape[0], horizon))
-    rows = np.flatnonzero(_differs(records, horizon).any(axis=1))
+    differs = _differs(records, horizon)
+    rows = np.flatnonzero(differs.any(axis=1))
     if rows.size:
         asked = rows if planned is None else rows[:0]
         mean, _, usual = _planned_and_usual(model, (records, asked, rows), horizon, target)
-        effect[rows] = _effect(records, rows, (mean if planned is None else planned)[rows], usual)
+        means = mean if planned is None else planned
+        effect[rows] = _effect(differs[rows], means[rows], usual)
     return effect
 
 
@@ -114,12 +117,10 @@ def _differs(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
     return differs
 
 
-def _effect(
-    records: SeriesRecords, rows: NDArray[np.intp], planned: Floats, usual: Floats
-) -> Floats:
-    """Return the effect of the plan of some series from the means with and without it."""
+def _effect(differs: NDArray[np.bool_], planned: Floats, usual: Floats) -> Floats:
+    """Return the effect of plans on the days they differ on, from the means with and without."""
     found = np.clip((planned + _LEAST) / (usual + _LEAST), *EFFECT_RANGE)
-    return np.where(_differs(_some(records, rows), planned.shape[1]), found, 1.0)
+    return np.where(differs, found, 1.0)
 
 
 def _planned_and_usual(

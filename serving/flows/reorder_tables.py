@@ -7,13 +7,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serving.domain.series import SEPARATOR
 from serving.domain.supply import ExpediteOption, StockLot, Supply
 
 if TYPE_CHECKING:
     from serving.domain.replenishment import ReorderQuery
     from serving.ports import ReferenceReader, StockInputs
 
-SUPPLY, SEPARATOR = "supply", "\x1f"
+SUPPLY = "supply"
 ANY = ""  # key of the document that is there where any series has one
 
 

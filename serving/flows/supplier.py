@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serving.domain.series import Provenance, check_key
+from serving.domain.series import SEPARATOR, Provenance, check_key
 from serving.domain.supplier import (
     FORMULA_VERSION,
     LeadTimeHistory,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from serving.ports import ReferenceReader
 
 PERFORMANCE, LEAD_TIME = "performance", "lead_time"
-SEPARATOR = "\x1f"
 
 
 class SupplierFlow:

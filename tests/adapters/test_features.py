@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from serving.adapters.features import CURRENT, DATABASE, SEPARATOR, STOCK_FIELDS, PackedFeatures
+from serving.adapters.features import CURRENT, DATABASE, STOCK_FIELDS, PackedFeatures
 from serving.domain.features import VIEWS, WIDTHS, feature_set_hash
+from serving.domain.series import SEPARATOR
 from serving.errors import BrokenRecord, NoFeatures, ReleaseRefused
 from serving.ports import StockInputs
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import os
 import re
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parlevel.v1 import demand_pb2, demand_pb2_grpc, replenishment_pb2, replenishment_pb2_grpc
 from tests.fakes.ports import free_port
+from tests.fakes.service import JSON, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,44 +24,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-MAIN = "from training.cli import main; main()"
-JSON = {"content-type": "application/json"}
 POLICY = {
     "economic_order_quantity": {"annual_demand": 1000, "ordering_cost": 50, "holding_cost": 3}
 }
-
-
-@dataclass(frozen=True)
-class Service:
-    home: Path
-    http: int
-    grpc: int
-
-    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: v for name, v in os.environ.items() if not name.startswith("PARLEVEL_")}
-        ours = {
-            "PARLEVEL_HOME": str(self.home),
-            "PARLEVEL_HTTP_PORT": str(self.http),
-            "PARLEVEL_GRPC_PORT": str(self.grpc),
-        }
-        return subprocess.run(
-            [sys.executable, "-c", MAIN, "serve", *arguments],
-            env={**kept, **ours, **settings},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def ask(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=10)
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        found = answer.status, answer.read()
-        connection.close()
-        return found
 
 
 @pytest.fixture(scope="module")

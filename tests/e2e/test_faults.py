@@ -15,10 +15,11 @@ import pytest
 
 from loadtests.kills.__main__ import KINDS
 from loadtests.kills.children import kill, require, rounds
-from serving.adapters.features import CURRENT, DATABASE, SEPARATOR
+from serving.adapters.features import CURRENT, DATABASE
 from serving.adapters.releases import GRAPH
 from serving.compose import Sources, flows_of, sources_of
 from serving.domain.demand import BatchForecastQuery, ForecastQuery
+from serving.domain.series import SEPARATOR
 from serving.errors import BrokenRecord, ReleaseRefused, UnknownModel
 from training import tables
 from training.content import ForecastRun

@@ -13,11 +13,12 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from serving.adapters.demand import COVER, ROWS, UNITS
-from serving.adapters.features import CURRENT, DATABASE, SEPARATOR
+from serving.adapters.features import CURRENT, DATABASE
 from serving.adapters.onnx import open_session, signature
 from serving.adapters.releases import CERTIFICATE, FORMAT, GRAPH, MANIFEST
 from serving.domain.demand import QUANTILE_LEVELS
 from serving.domain.features import FEATURES, VIEWS, WIDTHS, feature_set_hash
+from serving.domain.series import SEPARATOR
 
 if TYPE_CHECKING:
     import datetime as dt

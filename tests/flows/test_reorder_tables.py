@@ -10,7 +10,7 @@ import pytest
 
 from serving.domain.reorder_batch import BatchReorderQuery
 from serving.domain.replenishment import Reorder, ReorderMethod, ReorderQuery
-from serving.domain.series import RowStatus
+from serving.domain.series import SEPARATOR, RowStatus
 from serving.domain.supply import (
     ExpediteOption,
     StockLot,
@@ -20,7 +20,7 @@ from serving.domain.supply import (
     TransferOption,
 )
 from serving.errors import BeyondTrained, InvalidField, MissingInput
-from serving.flows.reorder_tables import ANY, SEPARATOR, SUPPLY
+from serving.flows.reorder_tables import ANY, SUPPLY
 from serving.flows.replenishment import ReplenishmentFlow
 from serving.ports import StockInputs
 from tests.flows.test_reorder_options import DAY, STOCK, KnownFeatures

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from serving.domain.demand import DemandTarget, check_horizon, check_levels, interpolate_levels
 from serving.domain.overrides import lay_over
-from serving.domain.periods import first_days, frequency_of, last_day
+from serving.domain.periods import day_numbers_ahead, first_days, frequency_of, last_day
 from serving.errors import BeyondTrained
 from serving.flows.prediction import answered_by, predict_daily
 from training.features.overrides import load_overrides
@@ -103,8 +103,7 @@ def _overridden(part: Part, mean: Floats, quantiles: Floats, hands: Hands) -> tu
     if not held:
         return mean, quantiles
     origin = int(last_day(part.records.origin).astype(np.int64))
-    ahead = part.records.origin + np.arange(1, mean.shape[1] + 1)
-    days = first_days(ahead).astype(np.int64).tolist()
+    days = day_numbers_ahead(part.records.origin, mean.shape[1])
     mean, quantiles = mean.copy(), quantiles.copy()
     for row, said in held:
         known = [one for one in said if one.holds(origin)]

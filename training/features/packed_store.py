@@ -13,9 +13,10 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 
-from serving.adapters.features import DATABASE, ENTITIES, SEPARATOR, PackedSnapshot
+from serving.adapters.features import DATABASE, ENTITIES, PackedSnapshot
 from serving.domain.features import VIEWS, WIDTHS
 from serving.domain.history import slices
+from serving.domain.series import SEPARATOR
 from serving.errors import InvalidField
 from training.features.packing import GenerationWriter
 

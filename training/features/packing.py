@@ -17,9 +17,9 @@ from serving.adapters.features import (
     DATABASE,
     ENTITIES,
     EVENT_TIME_BYTES,
-    SEPARATOR,
 )
 from serving.domain.periods import last_day
+from serving.domain.series import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from serving.domain.series import SEPARATOR
 from serving.domain.supply import MAX_LOTS, MAX_OPTIONS
-from serving.flows.reorder_tables import ANY, SEPARATOR, SUPPLY
+from serving.flows.reorder_tables import ANY, SUPPLY
 from training import tables
 
 if TYPE_CHECKING:

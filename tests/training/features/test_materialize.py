@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.adapters.features import CURRENT, DATABASE, SEPARATOR, PackedFeatures
+from serving.adapters.features import CURRENT, DATABASE, PackedFeatures
 from serving.domain.features import FUTURE, VIEWS, feature_set_hash
+from serving.domain.series import SEPARATOR
 from serving.errors import Busy, InvalidField
 from serving.ports import StockInputs
 from training.features.materialize import Job, materialize

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from serving.adapters.features import STOCK_FIELDS
+from serving.domain.series import SEPARATOR
 from serving.errors import InvalidField
-from serving.flows.reorder_tables import ANY, SEPARATOR, SUPPLY
+from serving.flows.reorder_tables import ANY, SUPPLY
 from training.features.stock import stock_inputs
 from training.features.supply import reorder_documents
 
