@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from serving.domain.anomaly import AnomalyKind
     from serving.domain.attribution import Boxes
     from serving.domain.covariates import Encoding
-    from serving.domain.demand import DemandTarget, Forecast, ForecastBatch
+    from serving.domain.demand import Forecast, ForecastBatch
     from serving.domain.drift import Profile
     from serving.domain.model import ModelDescription, RefusedModel
     from serving.domain.overrides import Override
     from serving.domain.part_features import PartEncoding
-    from serving.domain.ready import ReadyForecast
+    from serving.domain.ready import ReadyForecast, ReadyKind
     from serving.domain.retrain import Reading
     from serving.domain.routes import Routes
     from serving.domain.totals import TotalShapes
@@ -300,12 +300,17 @@ class ReadyAnswers(Protocol):
     def answer(self, sku: str, location: str) -> ReadyForecast | None:
         """Return the forecast of a series, or None where there is none."""
 
+    def answers(
+        self, series: Sequence[tuple[str, str]]
+    ) -> tuple[NDArray[np.intp], NDArray[np.void]]:
+        """Return the rows of the series that have a forecast, and theirs as `layout` says."""
+
 
 class ReadySource(Protocol):
     """Gives the forecasts that are ready."""
 
-    def run(self, target: DemandTarget) -> ReadyAnswers | None:
-        """Return those of a target, or None where there are none."""
+    def run(self, kind: ReadyKind) -> ReadyAnswers | None:
+        """Return those of a kind, or None where there are none."""
 
 
 class Clock(Protocol):

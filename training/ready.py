@@ -10,11 +10,12 @@ import numpy as np
 
 from serving.adapters.features import CURRENT
 from serving.adapters.ready import ANSWERS, KEYS, META, NUMBER_BYTES
-from serving.domain.ready import KEY_BYTES, key_of, layout, sealed
+from serving.domain.demand import DemandTarget
+from serving.domain.ready import KEY_BYTES, ReadyKind, key_of, layout, sealed
 from serving.domain.routes import cells_of
 from serving.flows.demand_answers import tellings, unplanned_days, unpriced_series
 from serving.flows.evidence import chunks, stored
-from serving.flows.prediction import predict_daily
+from serving.flows.prediction import predict_covers, predict_daily
 from training.features.packing import new_generation
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.adapters.features import PackedSnapshot
-    from serving.domain.demand import DemandTarget
     from serving.domain.features import SeriesRecords
     from serving.flows.evidence import Evidence
     from serving.ports import DemandModel
@@ -42,37 +42,63 @@ class ReadyJob:
         model: The release that answers.
         snapshot: The features it answers from.
         horizon: Days of each answer.
-        target: What is forecast.
+        kind: What is answered.
     """
 
     model: DemandModel
     snapshot: PackedSnapshot
     horizon: int
-    target: DemandTarget
+    kind: ReadyKind
 
     @property
     def meta(self) -> dict[str, object]:
         """What serving compares with what is current before it takes an answer."""
         said = self.model.description
+        covers = self.kind is ReadyKind.COVERS
         return {
             "digest": said.digest,
             "features": self.snapshot.generation,
             "horizon": self.horizon,
-            "levels": len(said.quantile_levels),
+            "levels": len(said.cover_quantile_levels if covers else said.quantile_levels),
         }
 
+    def answer(self, records: SeriesRecords) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Answer for series of one origin, as the doors do.
 
-def publish(job: ReadyJob, folder: Path, tell: Callable[[int, int], None]) -> int | None:
+        Returns:
+            Means, shape (n, horizon), and quantiles, shape (n, horizon, levels).
+        """
+        if self.kind is ReadyKind.COVERS:
+            ahead = np.arange(1, self.horizon + 1)
+            covers = np.broadcast_to(ahead, (len(records.state), self.horizon))
+            return predict_covers(self.model, records, covers, DemandTarget.DEMAND)
+        target = DemandTarget[self.kind.name]
+        return predict_daily(self.model, records, self.horizon, target)
+
+
+def jobs(
+    model: DemandModel, snapshot: PackedSnapshot, target: DemandTarget, horizon: int
+) -> list[ReadyJob]:
+    """Return what is published of a target: its days and, of demand, the covers orders rest on."""
+    days = ReadyJob(model, snapshot, horizon, ReadyKind.of(target))
+    if target is not DemandTarget.DEMAND:
+        return [days]
+    covers = min(horizon, model.description.max_cover)
+    return [days, ReadyJob(model, snapshot, covers, ReadyKind.COVERS)]
+
+
+def publish(job: ReadyJob, ready: Path, tell: Callable[[int, int], None]) -> int | None:
     """Answer every stored series and make the answers current in one step.
 
     Args:
         job: What is answered.
-        folder: Folder of the generations of one target.
+        ready: Folder of the kinds.
         tell: Told the series done, and of how many.
 
     Returns:
         The series answered; None where these very answers are current already.
     """
+    folder = ready / job.kind
     if _current(folder) == job.meta:
         return None
     keys = [key for key in job.snapshot.series() if _is_known(job.snapshot, key)]
@@ -109,7 +135,7 @@ def _records(
     job: ReadyJob, found: Sequence[Evidence], records: SeriesRecords, names: Sequence[bytes]
 ) -> list[bytes]:
     """Lay out the answers of series of one origin."""
-    mean, quantiles = predict_daily(job.model, records, job.horizon, job.target)
+    mean, quantiles = job.answer(records)
     out = np.zeros(len(found), dtype=layout(job.horizon, quantiles.shape[2]))
     out["values"][:, :, 0], out["values"][:, :, 1:] = mean, quantiles
     out["oldest"] = [one.oldest for one in found]

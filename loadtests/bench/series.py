@@ -20,7 +20,7 @@ from serving.errors import NoFeatures
 from training.batch.models import CHAMPION, open_model
 from training.commands.publish import HORIZON
 from training.features.packing import features_writer, joined, new_generation
-from training.ready import ReadyJob, publish
+from training.ready import jobs, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,12 +102,12 @@ def make_home(source: Path, folder: Path, count: int = COUNT) -> BenchHome:
 
 
 def answer_ahead(home: BenchHome) -> None:
-    """Publish the forecast of every series, unless these very answers stand there already."""
+    """Publish the forecasts of every series, unless these very answers stand there already."""
     model = open_model(home.folder / "releases", CHAMPION)
     snapshot = PackedFeatures(home.folder / "features" / "online").snapshot()
     horizon = min(HORIZON, model.description.max_horizon)
-    job = ReadyJob(model, snapshot, horizon, DemandTarget.DEMAND)
-    publish(job, home.folder / "features" / "ready" / "demand", lambda *_: None)
+    for job in jobs(model, snapshot, DemandTarget.DEMAND, horizon):
+        publish(job, home.folder / "features" / "ready", lambda *_: None)
 
 
 def _fill(

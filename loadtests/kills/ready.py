@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loadtests.kills.children import kill, require
 from serving.adapters.features import CURRENT, PackedFeatures
 from serving.adapters.ready import ANSWERS, KEYS, META, ReadyRun
-from serving.domain.demand import DemandTarget
+from serving.domain.ready import ReadyKind
 from training.batch.models import CHAMPION, open_model
 from training.features.packing import STAGING
 from training.ready import ReadyJob, publish
@@ -51,20 +51,20 @@ class Publish:
         require(_content(self._folder) in both, "the current answers are of no one run")
         self._publish(number % 2, self._folder)
         require(_content(self._folder) == both[number % 2], "the run that came after was not whole")
-        left = sorted(str(path) for path in self._folder.glob(f"{STAGING}*"))
+        left = sorted(str(path) for path in self._folder.rglob(f"{STAGING}*"))
         require(not left, f"left behind: {left}")
 
     def _publish(self, state: int, folder: Path) -> None:
         model = open_model(self._settings.releases, CHAMPION)
         snapshot = PackedFeatures(self._settings.features / "online").snapshot()
         publish(
-            ReadyJob(model, snapshot, HORIZONS[state], DemandTarget.DEMAND),
+            ReadyJob(model, snapshot, HORIZONS[state], ReadyKind.DEMAND),
             folder,
             lambda *_: None,
         )
 
 
 def _content(folder: Path) -> list[bytes]:
-    run = folder / CURRENT
+    run = folder / ReadyKind.DEMAND / CURRENT
     ReadyRun(run.resolve())  # it can be read
     return [(run / name).read_bytes() for name in (ANSWERS, KEYS, META)]

@@ -1,5 +1,7 @@
 """Forecasts made ahead of their question: how one is laid out, and what it carries.
 
+There is one of the days ahead, of each target, and one of the sums over the first days ahead.
+
 A forecast follows from the release and from the stored records of its series. One made from the
 very records of a generation of features therefore answers every question that brings no plan, no
 history and no attributes of its own, to the bit, for as long as both are current.
@@ -7,6 +9,7 @@ history and no attributes of its own, to the bit, for as long as both are curren
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import struct
 import zlib
@@ -19,13 +22,30 @@ from serving.domain.demand import ForecastRoute
 from serving.domain.series import SEPARATOR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
+
+    from serving.domain.demand import DemandTarget
 
     Floats = NDArray[np.float64]
 
 KEY_BYTES = 16
 CHECK_BYTES = 4
 _HEAD = struct.Struct("<qi3fBB??")  # the fields of `layout` between the key and the days
+
+
+class ReadyKind(enum.StrEnum):
+    """What is answered ahead."""
+
+    DEMAND = "demand"
+    SALES = "sales"
+    COVERS = "covers"
+
+    @classmethod
+    def of(cls, target: DemandTarget) -> ReadyKind:
+        """Return the kind that answers for the days of a target."""
+        return cls(target.name.lower())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +61,8 @@ class ReadyForecast:
         unpriced: No price of it is known.
         telling: Days of own history, days from sale to sale, most units of a recent day.
         unplanned: A byte a day ahead, 1 where nothing is planned.
-        mean: Expected units a day, shape (horizon,).
-        quantiles: Trained quantiles, units a day, shape (horizon, levels).
+        mean: Expected units of each day, or of all days up to it, shape (horizon,).
+        quantiles: Trained quantiles of the same, shape (horizon, levels).
     """
 
     origin: int
@@ -60,6 +80,12 @@ class ReadyForecast:
 def key_of(sku: str, location: str) -> bytes:
     """Return the key of a series, KEY_BYTES long."""
     return hashlib.blake2b(f"{sku}{SEPARATOR}{location}".encode(), digest_size=KEY_BYTES).digest()
+
+
+def keys_of(series: Iterable[tuple[str, str]]) -> NDArray[np.uint8]:
+    """Return the keys of n series, shape (n, KEY_BYTES)."""
+    joined = b"".join([key_of(*one) for one in series])
+    return np.frombuffer(joined, dtype=np.uint8).reshape(-1, KEY_BYTES)
 
 
 def layout(horizon: int, levels: int) -> np.dtype[np.void]:
@@ -90,6 +116,20 @@ def sealed(records: NDArray[np.void]) -> list[bytes]:
     raw = records.tobytes()
     bodies = [raw[first : first + width] for first in range(0, len(raw), records.dtype.itemsize)]
     return [body + zlib.crc32(body).to_bytes(CHECK_BYTES, "little") for body in bodies]
+
+
+def intact(content: bytearray, records: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return which of n records are as `sealed` left them, shape (n,).
+
+    Args:
+        content: Their bytes, one after another.
+        records: The same bytes, laid out.
+    """
+    width, view = records.dtype.itemsize, memoryview(content)
+    ends = range(width, len(content) + 1, width)
+    checks = [zlib.crc32(view[end - width : end - CHECK_BYTES]) for end in ends]
+    whole: NDArray[np.bool_] = records["check"] == np.array(checks, dtype=np.uint32)
+    return whole
 
 
 def opened(record: bytes, shape: tuple[int, int], key: bytes) -> ReadyForecast | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,15 +20,18 @@ from serving.domain.demand import (
 )
 from serving.domain.explanation import Explanation
 from serving.domain.periods import Frequency
+from serving.domain.ready import ReadyKind
 from serving.domain.series import RowStatus
 from serving.errors import (
     ParlevelError,
     StaleFeatures,
     UnknownSeries,
 )
+from serving.flows.ahead import AnsweredAhead
 from serving.flows.answers import only
+from serving.flows.cover_answers import covers_at_hand, covers_of
 from serving.flows.cover_hands import hands_of, laid_over_covers, told_of_covers
-from serving.flows.demand_answers import at_hand, covers_of, forecasts_of, overridden, provenance_of
+from serving.flows.demand_answers import at_hand, forecasts_of, overridden, provenance_of
 from serving.flows.demand_checks import check_cover, check_daily, check_trained
 from serving.flows.evidence import (
     Evidence,
@@ -61,14 +63,12 @@ if TYPE_CHECKING:
         FeatureReader,
         FeatureSnapshot,
         ModelSource,
-        ReadyAnswers,
         ReadySource,
     )
 
     Floats = NDArray[np.float64]
 
 _LONGEST_DAYS = {Frequency.DAY: 1, Frequency.WEEK: 7, Frequency.MONTH: 31}
-ASKED_ANYWAY = 128
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -98,9 +98,12 @@ class DemandFlow:
         self._features = features
         self._clock = clock
         self._ttl = feature_ttl_seconds
-        self._ready = ready
-        self._asked = itertools.count(1)
-        self.looked_up = 0  # forecasts that were ready
+        self._ahead = AnsweredAhead(ready)
+
+    @property
+    def looked_up(self) -> int:
+        """Forecasts that were ready when they were asked for."""
+        return self._ahead.looked_up
 
     def forecast(self, query: ForecastQuery) -> Forecast:
         """Forecast one series.
@@ -119,24 +122,22 @@ class DemandFlow:
 
         Returns:
             The forecast; None where the question brings something of its own, the release or the
-            features have changed since, or anything else calls for `forecast_many`. One question
-            in ASKED_ANYWAY is put to the model all the same, so that its traffic stays watched.
+            features have changed since, or anything else calls for `forecast_many`.
         """
         own = query.plan or query.history is not None or query.product or query.location_attributes
-        if self._ready is None or own or next(self._asked) % ASKED_ANYWAY == 0:
+        if own or not self._ahead.anything:
             return None
         try:
             model, snapshot = self._models.current(), self._features.snapshot()
             check_trained(model, snapshot, query.horizon, query.levels)
         except ParlevelError:
             return None
-        run, now = self._run(model, snapshot, query), self._now()
-        key, since = (query.sku, query.location), now - self._limit(model)
-        found = None if run is None else _made(run, snapshot, key, since)
-        if found is None:
+        run = self._ahead.run(ReadyKind.of(query.target), model, snapshot, query.horizon)
+        if run is None:
             return None
-        self.looked_up += 1
-        return at_hand(model, query, found, now)
+        now, key = self._now(), (query.sku, query.location)
+        found = self._ahead.one(run, snapshot, key, now - self._limit(model))
+        return None if found is None else at_hand(model, query, found, now)
 
     def forecast_many(self, queries: Sequence[ForecastQuery]) -> list[Forecast | ParlevelError]:
         """Answer questions that arrived together, each to the bits it would have alone.
@@ -183,26 +184,20 @@ class DemandFlow:
         """
         model, snapshot = self._models.current(), self._features.snapshot()
         check_trained(model, snapshot, query.horizon, query.levels)
-        run = self._run(model, snapshot, query)
-        ready = {}
-        if run is not None:
-            since = self._now() - self._limit(model)
-            for row, key in enumerate(zip(query.skus, query.locations, strict=True)):
-                found = _made(run, snapshot, key, since)
-                if found is not None and next(self._asked) % ASKED_ANYWAY:
-                    ready[row] = found
-        if not ready:
+        run = self._ahead.run(ReadyKind.of(query.target), model, snapshot, query.horizon)
+        if run is None:
             return self._compute(model, snapshot, query)
-        self.looked_up += len(ready)
-        others = [row for row in range(len(query.skus)) if row not in ready]
+        now, keys = self._now(), list(zip(query.skus, query.locations, strict=True))
+        rows, found = self._ahead.many(run, snapshot, keys, now - self._limit(model))
+        if not rows.size:
+            return self._compute(model, snapshot, query)
         rest = None
-        if others:
-            skus, locations = (
-                tuple(names[row] for row in others) for names in (query.skus, query.locations)
-            )
-            asked = replace(query, skus=skus, locations=locations)
-            rest = self._compute(model, snapshot, asked)
-        return batch_at_hand(model, query, ready, rest, self._now())
+        if rows.size < len(keys):
+            ready = set(rows.tolist())
+            others = [key for row, key in enumerate(keys) if row not in ready]
+            skus, locations = zip(*others, strict=True)
+            rest = self._compute(model, snapshot, replace(query, skus=skus, locations=locations))
+        return batch_at_hand(model, query, (rows, found), rest, now)
 
     def _compute(
         self, model: DemandModel, snapshot: FeatureSnapshot, query: BatchForecastQuery
@@ -268,12 +263,35 @@ class DemandFlow:
             self._check_age(model, now - found.oldest)
             return with_plan(found, query.plan, max((query.cover_days, *query.others)))
 
-        return _grouped(
-            queries,
+        answers: dict[int, Cover | ParlevelError] = {}
+        made = {row: self._cover_made(model, snapshot, one) for row, one in enumerate(queries)}
+        ready = {row: found for row, found in made.items() if found is not None}
+        if ready:
+            asked = [queries[row] for row in ready]
+            covers = covers_at_hand(model, asked, list(ready.values()), now)
+            answers.update(zip(ready, covers, strict=True))
+        others = [row for row in range(len(queries)) if row not in answers]
+        computed = _grouped(
+            [queries[row] for row in others],
             find,
             lambda _, found: found.origin,
             lambda asked, found: covers_of(model, asked, found, now),
         )
+        answers.update(zip(others, computed, strict=True))
+        return [answers[row] for row in range(len(queries))]
+
+    def _cover_made(
+        self, model: DemandModel, snapshot: FeatureSnapshot, query: CoverQuery
+    ) -> ReadyForecast | None:
+        """Return the sums of a series that were made ahead; None where they are to be computed."""
+        days = (query.cover_days, *query.others)
+        if query.plan or min(days) < 1:
+            return None
+        run = self._ahead.run(ReadyKind.COVERS, model, snapshot, max(days))
+        if run is None:
+            return None
+        since = self._now() - self._limit(model)
+        return self._ahead.one(run, snapshot, (query.sku, query.location), since)
 
     def max_cover(self) -> int:
         """Return the longest cover the current model was trained for, in days.
@@ -336,19 +354,6 @@ class DemandFlow:
             other_means=means[:, 1:],
         )
 
-    def _run(
-        self,
-        model: DemandModel,
-        snapshot: FeatureSnapshot,
-        query: ForecastQuery | BatchForecastQuery,
-    ) -> ReadyAnswers | None:
-        """Return the run whose answers are those of this release from these features."""
-        run = None if self._ready is None else self._ready.run(query.target)
-        if run is None or query.horizon > run.horizon:
-            return None
-        made_of = (model.description.digest, snapshot.generation)
-        return run if (run.digest, run.features) == made_of else None
-
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
 
@@ -398,16 +403,6 @@ class DemandFlow:
             found.append(one)
             oldest = one.oldest if oldest is None else min(oldest, one.oldest)
         return tuple(statuses), found, None if oldest is None else max(0, now - oldest)
-
-
-def _made(
-    run: ReadyAnswers, snapshot: FeatureSnapshot, key: tuple[str, str], since: float
-) -> ReadyForecast | None:
-    """Return what was answered ahead for a series, unless it is older or overridden."""
-    if snapshot.overrides(*key):
-        return None
-    found = run.answer(*key)
-    return found if found is not None and found.oldest >= since else None
 
 
 def _grouped(

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.domain.demand import (
-    Cover,
-    DemandTarget,
     Forecast,
     ForecastRoute,
     PlanSource,
-    distribution_std,
     interpolate_levels,
 )
 from serving.domain.features import KNOWN_DAYS
@@ -22,16 +19,15 @@ from serving.domain.history import STATE, TAIL
 from serving.domain.overrides import lay_over, told
 from serving.domain.periods import Frequency, day_numbers_ahead
 from serving.domain.series import Provenance
-from serving.flows.cover_hands import hands_of, laid_over_covers
 from serving.flows.evidence import EPOCH, Evidence, civil, stack
-from serving.flows.prediction import answered_by, answered_in, predict_covers, predict_daily
+from serving.flows.prediction import answered_by, answered_in, predict_daily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from serving.domain.demand import CoverQuery, ForecastQuery
+    from serving.domain.demand import ForecastQuery
     from serving.domain.features import SeriesRecords
     from serving.domain.ready import ReadyForecast
     from serving.domain.series import PlanDay
@@ -57,12 +53,12 @@ def forecasts_of(
     provenances: dict[tuple[int, tuple[str, ...]], Provenance] = {}
     answers = []
     for row, (query, one) in enumerate(zip(asked, found, strict=True)):
-        sources = _plan_sources(unplanned[row].tobytes(), one.origin, query.plan)
+        sources = plan_sources(unplanned[row].tobytes(), one.origin, query.plan)
         warnings = (
-            *_warnings(one.route, sources, said.frequency, unpriced=unpriced[row]),
+            *warnings_of(one.route, sources, said.frequency, unpriced=unpriced[row]),
             *_thin(telling[row], peak[row], said.frequency, lone=one.lone),
         )
-        hand = _hand(records, horizon, one)
+        hand = hand_of(records, horizon, one)
         if hand:
             warnings = (*warnings, hand)
         known = (max(0, now - one.oldest), warnings)
@@ -85,7 +81,7 @@ def forecasts_of(
     return answers
 
 
-def _hand(records: SeriesRecords, periods: int, one: Evidence) -> str:
+def hand_of(records: SeriesRecords, periods: int, one: Evidence) -> str:
     """Say what planners say of the periods ahead; empty where nobody says anything."""
     if not one.overrides:
         return ""
@@ -106,58 +102,6 @@ def overridden(
     return mean, quantiles
 
 
-def covers_of(
-    model: DemandModel, asked: list[CoverQuery], found: list[Evidence], now: int
-) -> list[Cover]:
-    """Answer questions about covers of one origin."""
-    most = max(len(query.others) for query in asked)
-    days = np.array(
-        [
-            (query.cover_days, *query.others, *(query.cover_days,) * (most - len(query.others)))
-            for query in asked
-        ]
-    )
-    records = stack(found, model.description.frequency)
-    levels = model.description.cover_quantile_levels
-    all_means, sums = laid_over_covers(
-        model,
-        records,
-        hands_of(found),
-        days,
-        predict_covers(model, records, days, DemandTarget.DEMAND),
-    )
-    covers, mean, quantiles = days[:, 0], all_means[:, 0], sums[:, 0]
-    means, daily_means = mean.tolist(), (mean / covers).tolist()
-    daily_stds = (distribution_std(levels, quantiles, mean) / np.sqrt(covers)).tolist()
-    unplanned, unpriced = unplanned_days(records, int(covers.max())), unpriced_series(records)
-    origin = civil(found[0].origin)
-    answers = []
-    for row, (query, one) in enumerate(zip(asked, found, strict=True)):
-        blank = unplanned[row, : query.cover_days].tobytes()
-        sources = _plan_sources(blank, one.origin, query.plan)
-        warnings = _warnings(
-            one.route, sources, model.description.frequency, unpriced=unpriced[row]
-        )
-        hand = _hand(records, query.cover_days, one)
-        if hand:
-            warnings = (*warnings, hand)
-        answers.append(
-            Cover(
-                origin=origin,
-                route=one.route,
-                levels=levels,
-                quantiles=quantiles[row],
-                mean=means[row],
-                daily_mean=daily_means[row],
-                daily_std=daily_stds[row],
-                provenance=provenance_of(model, max(0, now - one.oldest), warnings),
-                others=sums[row, 1 : 1 + len(query.others)],
-                other_means=all_means[row, 1 : 1 + len(query.others)],
-            )
-        )
-    return answers
-
-
 def unplanned_days(records: SeriesRecords, horizon: int) -> NDArray[np.bool_]:
     """Return on which days nothing is planned, shape (n, horizon)."""
     planned = records.future.reshape(len(records.future), -1, KNOWN_DAYS)[:, :, :horizon]
@@ -171,7 +115,7 @@ def unpriced_series(records: SeriesRecords) -> list[bool]:
     return unpriced
 
 
-def _plan_sources(unplanned: bytes, origin: int, plan: Sequence[PlanDay]) -> tuple[PlanSource, ...]:
+def plan_sources(unplanned: bytes, origin: int, plan: Sequence[PlanDay]) -> tuple[PlanSource, ...]:
     """Return where each day's plan came from; a day of the request's plan comes from there."""
     sources = _stored_sources(unplanned)
     if not plan:
@@ -187,13 +131,14 @@ def _stored_sources(unplanned: bytes) -> tuple[PlanSource, ...]:
     return tuple(PlanSource.LAST_REGIME if day else PlanSource.STORED for day in unplanned)
 
 
-def _warnings(
+def warnings_of(
     route: ForecastRoute,
     sources: tuple[PlanSource, ...],
     frequency: Frequency,
     *,
     unpriced: bool,
 ) -> tuple[str, ...]:
+    """Say what should be known of the evidence a forecast rests on."""
     warnings = []
     unplanned = sources.count(PlanSource.LAST_REGIME)
     if unplanned:
@@ -242,7 +187,7 @@ def at_hand(model: DemandModel, query: ForecastQuery, found: ReadyForecast, now:
     mean = found.mean[:horizon]
     sources = _stored_sources(found.unplanned[:horizon])
     warnings = (
-        *_warnings(found.route, sources, said.frequency, unpriced=found.unpriced),
+        *warnings_of(found.route, sources, said.frequency, unpriced=found.unpriced),
         *_thin(found.telling, max(mean.tolist()), said.frequency, lone=found.lone),
     )
     return Forecast(

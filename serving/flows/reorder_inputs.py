@@ -55,6 +55,7 @@ INPUTS = (
     Input("target_kind", "policy", default=float(TargetKind.CYCLE_SERVICE)),
 )
 COSTS = ("underage_cost", "overage_cost")
+_SENT = (*(one.name for one in INPUTS if one.name != "target_kind"), *COSTS)
 TABLES = {one.name: one.table for one in INPUTS} | dict.fromkeys(COSTS, "policy")
 
 
@@ -80,33 +81,40 @@ class Resolved:
             complete &= ~rows
         return complete
 
-    def first_missing(self) -> MissingInput:
-        """Return the failure that names the first missing input and its table."""
-        name = next(iter(self.missing))
-        return MissingInput(name, TABLES[name])
+    def first_missing(self, row: int) -> MissingInput | None:
+        """Return the failure that names a series' first missing input and its table, or None."""
+        for name, rows in self.missing.items():
+            if rows[row]:
+                return MissingInput(name, TABLES[name])
+        return None
+
+    def assumed_of(self, row: int) -> dict[str, Flags]:
+        """Return the defaults worth a warning of one series, shape (1,) each."""
+        return {name: rows[row : row + 1] for name, rows in self.assumed.items() if rows[row]}
 
 
-def inputs_sent(query: ReorderQuery) -> dict[str, Floats]:
-    """Return the inputs a request carries, shape (1,) each."""
-    values = ((one.name, getattr(query, one.name)) for one in INPUTS if one.name != "target_kind")
-    sent = {name: np.array([value]) for name, value in values if value is not None}
+def inputs_sent(query: ReorderQuery) -> dict[str, float]:
+    """Return the inputs a request carries."""
+    sent = {name: value for name in _SENT if (value := getattr(query, name)) is not None}
     kind = query.target
     if kind is None and query.service_level is not None:
         kind = TargetKind.CYCLE_SERVICE
     if kind is not None:
-        sent["target_kind"] = np.array([float(kind)])
+        sent["target_kind"] = float(kind)
     if query.promised is not TargetKind.CYCLE_SERVICE:  # it takes the place of the service level
         promised = query.fill_rate if kind is TargetKind.FILL_RATE else query.ratio
-        sent["service_level"] = np.array([promised])
-    for name in COSTS:
-        value = getattr(query, name)
-        if value is not None:
-            sent[name] = np.array([value])
+        if promised is not None:
+            sent["service_level"] = promised
     if query.lead_time is not None:
         lead_time = query.lead_time.lead_time()
-        sent["lead_time_days"] = np.array([lead_time.mean])
-        sent["lead_time_std_days"] = np.array([lead_time.std])
+        sent["lead_time_days"], sent["lead_time_std_days"] = lead_time.mean, lead_time.std
     return sent
+
+
+def columns_sent(sent: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
+    """Lay out the inputs of n requests, shape (n,) each, NaN where one carries none."""
+    names = set().union(*sent)
+    return {name: np.array([one.get(name, np.nan) for one in sent]) for name in names}
 
 
 def inputs_sent_batch(query: BatchReorderQuery) -> dict[str, Floats]:
@@ -122,7 +130,13 @@ def inputs_sent_batch(query: BatchReorderQuery) -> dict[str, Floats]:
 def resolve(
     sent: Mapping[str, Floats], stocks: Sequence[StockInputs], method: ReorderMethod
 ) -> Resolved:
-    """Take each input from the request, else from the tables, else by default."""
+    """Take each input from the request, else from the tables, else by default.
+
+    Args:
+        sent: Inputs of n requests by name, NaN where one carries none, shape (n,) each.
+        stocks: What the tables say of each series.
+        method: How orders are decided, which says what is read.
+    """
     values: dict[str, Floats] = {}
     missing: dict[str, Flags] = {}
     assumed: dict[str, Flags] = {}
@@ -130,11 +144,7 @@ def resolve(
         if not _is_read(one, method):
             values[one.name] = np.full(len(stocks), one.default or 0.0)
             continue
-        if one.name in sent:
-            values[one.name] = np.asarray(sent[one.name], dtype=np.float64)
-            continue
-        read = _stored(stocks, one.name)
-        values[one.name] = read
+        read = values[one.name] = _read(sent, stocks, one.name)
         silent = np.isnan(read)
         if not silent.any():
             continue
@@ -144,24 +154,23 @@ def resolve(
         read[silent] = one.default
         if one.warned:
             assumed[one.name] = silent
-    if "service_level" not in sent:
-        _settle_costs(values, missing, {name: sent.get(name) for name in COSTS}, stocks)
+    _settle_costs(values, missing, sent, stocks)
     return Resolved(ReorderTerms(**values), missing, assumed)
 
 
 def _settle_costs(
     values: dict[str, Floats],
     missing: dict[str, Flags],
-    sent: Mapping[str, Floats | None],
+    sent: Mapping[str, Floats],
     stocks: Sequence[StockInputs],
 ) -> None:
     """Put the critical ratio where the tables promise the least cost, in place of a service."""
     by_cost = values["target_kind"] == TargetKind.COST
+    if "service_level" in sent:
+        by_cost &= np.isnan(sent["service_level"])
     if not by_cost.any():
         return
-    costs = {
-        name: _stored(stocks, name) if given is None else given for name, given in sent.items()
-    }
+    costs = {name: _read(sent, stocks, name) for name in COSTS}
     under, over = costs.values()
     ratio = np.full(by_cost.shape, np.nan)
     np.divide(under, under + over, out=ratio, where=under + over > 0)
@@ -171,13 +180,19 @@ def _settle_costs(
     missing.update({name: rows for name, rows in silent.items() if rows.any()})
 
 
-def _stored(stocks: Sequence[StockInputs], name: str) -> Floats:
-    """Return what the tables say of an input, NaN where they are silent, shape (n,)."""
-    return np.array([getattr(stock, name) for stock in stocks], dtype=np.float64)
+def _read(sent: Mapping[str, Floats], stocks: Sequence[StockInputs], name: str) -> Floats:
+    """Return an input as sent, else as the tables say, else NaN, shape (n,)."""
+    given = sent.get(name)
+    if given is not None:
+        unsent = np.isnan(given)
+        if not unsent.any():
+            return np.asarray(given, dtype=np.float64)
+    stored = np.array([getattr(stock, name) for stock in stocks], dtype=np.float64)
+    return stored if given is None else np.where(unsent, stored, given)
 
 
 def table_inputs(
-    sent: Mapping[str, Floats], stock: StockInputs, method: ReorderMethod
+    sent: Mapping[str, float], stock: StockInputs, method: ReorderMethod
 ) -> tuple[str, ...]:
     """Return the names of one series' inputs that came from tables, ascending."""
     read = {

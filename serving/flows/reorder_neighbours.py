@@ -63,7 +63,7 @@ def _with_transfers(
         if isinstance(cover, ParlevelError):
             failure: ParlevelError | None = cover
         else:
-            failure = draft.found.first_missing() if draft.found.missing else None
+            failure = draft.missing
         if isinstance(cover, ParlevelError) or failure is not None:
             warnings.append(f"a transfer from {neighbour.location} is not weighed: {failure}")
             continue
@@ -80,7 +80,7 @@ def _with_transfers(
 
 def _spared(draft: Draft, cover: Cover) -> float:
     """Return the units a neighbour has beyond its own level."""
-    terms = draft.found.terms
+    terms = draft.terms
     demand = one_each([draft.asked], [draft.days], [cover])
     level = float(decide(terms, demand, draft.query.method).order_up_to[0])
     return float(terms.on_hand[0] - terms.backorders[0]) - level

@@ -93,7 +93,7 @@ def _forecast_days(weighing: Weighing, cover_days: int) -> tuple[int, ...]:
 def _drafted(weighing: Weighing, source: Source, cover: Cover, transferred: float = 0.0) -> _Draft:
     """Decide as if the order came from one source."""
     query, supply = weighing.query, weighing.supply
-    days = _forecast_days(weighing, int(weighing.found.terms.cover_days[0]))
+    days = _forecast_days(weighing, int(weighing.terms.cover_days[0]))
     demand = one_each([source.asked], [days], [cover])
     ends = int(source.terms.cover_days[0])
     waste = weighing.expired() + expected_waste(
@@ -163,7 +163,7 @@ def _choices(drafts: list[_Draft], chosen: _Draft) -> list[SupplyChoice]:
 def _rescue(weighing: Weighing, chosen: _Draft, cover: Cover) -> Rescue:
     """Weigh transfers and an expedite against running out before the order is there."""
     supply = weighing.supply
-    days = _forecast_days(weighing, int(weighing.found.terms.cover_days[0]))
+    days = _forecast_days(weighing, int(weighing.terms.cover_days[0]))
     lead = weighing.lead_days(chosen.source)
     held = float(chosen.terms.on_hand[0] - chosen.terms.backorders[0])
     due = math.fsum(one.quantity for one in supply.receipts if weighing.ahead(one.due_date) <= lead)
@@ -189,7 +189,7 @@ def _answer(
     position, up_to = float(terms.position[0]), float(levels.order_up_to[0])
     after = outlook(chosen.demand, terms.position + chosen.order)
     shelf = weighing.supply.shelf_life_days
-    spoils = shelf is not None and shelf <= float(weighing.found.terms.review_days[0])
+    spoils = shelf is not None and shelf <= float(weighing.terms.review_days[0])
     left = position + chosen.order - float(chosen.demand.mean[0]) + float(after.shortage[0])
     supplier = chosen.source.supplier
     reason = explain(decision) + chosen.cut
@@ -214,9 +214,7 @@ def _answer(
         reason=reason,
         provenance=provenance_of(
             cover.provenance,
-            warnings_of(
-                weighing.found.assumed, levels.bounded, clipped=chosen.source.asked.clipped
-            ),
+            warnings_of(weighing.assumed, levels.bounded, clipped=chosen.source.asked.clipped),
         ),
         expected_fill_rate=float(levels.fill_rate[0]),
         after_order=AfterOrder(

@@ -17,6 +17,7 @@ from serving.flows.reorder_covers import few, interval
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from serving.domain.replenishment import ReorderQuery
     from serving.domain.supply import SupplierOption, Supply
     from serving.flows.reorder_covers import Interval
-    from serving.flows.reorder_inputs import Resolved
     from serving.ports import FeatureSnapshot
 
-    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Weighing:
     Attributes:
         query: What was asked.
         supply: What it draws on.
-        found: Its terms.
+        terms: Stock and terms of the one series, whoever supplies it.
+        assumed: Where a default worth a warning stands in, by name, shape (1,) each.
         origin: Last known day.
         sources: Where the order may come from, one or more.
         longest: Days the model was trained for.
@@ -61,7 +62,8 @@ class Weighing:
 
     query: ReorderQuery
     supply: Supply
-    found: Resolved
+    terms: ReorderTerms
+    assumed: Mapping[str, Flags]
     origin: dt.date
     sources: tuple[Source, ...]
     longest: int
@@ -105,22 +107,31 @@ class Weighing:
         )
 
 
-def supply_inputs(supply: Supply) -> dict[str, Floats]:
-    """Return the inputs that a question's supply carries, shape (1,) each."""
-    sent: dict[str, Floats] = {}
+def supply_inputs(supply: Supply) -> dict[str, float]:
+    """Return the inputs that a question's supply carries."""
+    sent: dict[str, float] = {}
     if supply.lots:
-        sent["on_hand"] = np.array([math.fsum(lot.quantity for lot in supply.lots)])
+        sent["on_hand"] = math.fsum(lot.quantity for lot in supply.lots)
     if supply.receipts:
-        sent["on_order"] = np.array([math.fsum(one.quantity for one in supply.receipts)])
+        sent["on_order"] = math.fsum(one.quantity for one in supply.receipts)
     if supply.suppliers:
         sent |= _terms_of(supply.suppliers[0])
     return sent
 
 
 def prepare(
-    query: ReorderQuery, found: Resolved, snapshot: FeatureSnapshot, longest: int
+    query: ReorderQuery,
+    found: tuple[ReorderTerms, Mapping[str, Flags]],
+    snapshot: FeatureSnapshot,
+    longest: int,
 ) -> Weighing:
     """Find the last known day and the terms of every source.
+
+    Args:
+        query: What was asked.
+        found: Stock and terms of its series, and what is assumed of them.
+        snapshot: The stored features.
+        longest: Days the model was trained for.
 
     Raises:
         UnknownSeries: If the sku or location is in no table.
@@ -130,16 +141,17 @@ def prepare(
     if supply is None:
         raise AssertionError
     origin = _origin(query, snapshot)
-    terms = found.terms
+    terms, assumed = found
+    covered = terms
     if supply.shelf_life_days is not None:
         # Goods that spoil before the next ones arrive cover no day after that.
-        terms = dataclasses.replace(
+        covered = dataclasses.replace(
             terms, review_days=np.minimum(terms.review_days, supply.shelf_life_days)
         )
-    sources = [_source(query, terms, longest, option) for option in supply.suppliers]
+    sources = [_source(query, covered, longest, option) for option in supply.suppliers]
     if not sources:
-        sources = [_source(query, terms, longest, None)]
-    return Weighing(query, supply, found, origin, tuple(sources), longest)
+        sources = [_source(query, covered, longest, None)]
+    return Weighing(query, supply, terms, assumed, origin, tuple(sources), longest)
 
 
 def _origin(query: ReorderQuery, snapshot: FeatureSnapshot) -> dt.date:
@@ -151,12 +163,12 @@ def _origin(query: ReorderQuery, snapshot: FeatureSnapshot) -> dt.date:
     return civil(known.event_time // DAY_SECONDS - 1)
 
 
-def _terms_of(option: SupplierOption) -> dict[str, Floats]:
+def _terms_of(option: SupplierOption) -> dict[str, float]:
     return {
-        "lead_time_days": np.array([option.lead_time_days]),
-        "lead_time_std_days": np.array([option.lead_time_std_days]),
-        "minimum_order_quantity": np.array([option.minimum_order_quantity]),
-        "pack_size": np.array([option.pack_size or 0.0]),
+        "lead_time_days": option.lead_time_days,
+        "lead_time_std_days": option.lead_time_std_days,
+        "minimum_order_quantity": option.minimum_order_quantity,
+        "pack_size": option.pack_size or 0.0,
     }
 
 
@@ -164,7 +176,8 @@ def _source(
     query: ReorderQuery, terms: ReorderTerms, longest: int, option: SupplierOption | None
 ) -> Source:
     if option is not None:
-        terms = dataclasses.replace(terms, **_terms_of(option))
+        own = {name: np.array([value]) for name, value in _terms_of(option).items()}
+        terms = dataclasses.replace(terms, **own)
         check_cover(f"suppliers.{option.supplier_id}.lead_time_days", float(terms.days[0]))
     if query.lead_time is None:
         mean, std = float(terms.lead_time_days[0]), float(terms.lead_time_std_days[0])

@@ -27,7 +27,7 @@ from serving.flows.reorder_covers import (
     intervals,
     together,
 )
-from serving.flows.reorder_drafts import Draft, decided, draft_of
+from serving.flows.reorder_drafts import Draft, decided, drafts_of
 from serving.flows.reorder_inputs import inputs_sent_batch, resolve
 from serving.flows.reorder_neighbours import weighed
 from serving.flows.reorder_tables import SupplyTables
@@ -105,19 +105,14 @@ class ReplenishmentFlow:
             NotReady: If there is no model or no features yet.
         """
         snapshot, longest = self._features.snapshot(), self._longest()
-        answers: dict[int, Reorder | ParlevelError] = {}
-        drafts: list[Draft] = []
-        for row, query in enumerate(queries):
-            try:
-                drafts.append(draft_of(row, query, snapshot, longest, self._tables))
-            except ParlevelError as error:
-                answers[row] = error.with_traceback(None)  # it would hold this frame
+        drafts, failures = drafts_of(enumerate(queries), snapshot, longest, self._tables)
+        answers: dict[int, Reorder | ParlevelError] = {**failures}
         groups: dict[ReorderMethod, tuple[list[Draft], list[Cover]]] = {}
         for draft, cover, theirs in self._covered(drafts):
             if isinstance(cover, ParlevelError):
                 answers[draft.row] = cover
-            elif draft.found.missing:
-                answers[draft.row] = draft.found.first_missing()
+            elif draft.missing is not None:
+                answers[draft.row] = draft.missing
             elif draft.weighing is not None:
                 answers[draft.row] = weighed(draft, cover, theirs)
             else:

@@ -10,7 +10,7 @@ import pytest
 
 from parlevel.client import Client
 from serving.adapters.features import PackedFeatures
-from serving.flows.demand import ASKED_ANYWAY
+from serving.flows.ahead import ASKED_ANYWAY
 from tests.fakes.ports import free_port
 from tests.fakes.service import JSON, Service
 from training.operations import upgrade

@@ -14,13 +14,15 @@ from serving.adapters.clock import BusinessClock
 from serving.adapters.features import PackedFeatures
 from serving.adapters.openers import open_any
 from serving.adapters.ready import ANSWERS, KEYS, META, ReadyForecasts, ReadyRun
-from serving.domain.demand import BatchForecastQuery, DemandTarget, ForecastQuery
+from serving.domain.demand import BatchForecastQuery, CoverQuery, DemandTarget, ForecastQuery
 from serving.domain.overrides import Override
+from serving.domain.ready import ReadyKind
 from serving.domain.series import PlanDay, RowStatus
-from serving.errors import ReleaseRefused, StaleFeatures
-from serving.flows.demand import ASKED_ANYWAY, DemandFlow
+from serving.errors import BeyondTrained, ReleaseRefused, StaleFeatures, UnknownSeries
+from serving.flows.ahead import ASKED_ANYWAY
+from serving.flows.demand import DemandFlow
 from tests.fakes.demand import FakeModels
-from training.ready import ReadyJob, publish
+from training.ready import ReadyJob, jobs, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +50,9 @@ class Rig:
         self.as_of = home.as_of
         self.computing = self.flow(None)
 
-    def publish(self, target: DemandTarget = DemandTarget.DEMAND) -> int | None:
-        job = ReadyJob(self.model, self.snapshot, HORIZON, target)
-        count = publish(job, self.folder / target.name.lower(), lambda *_: None)
+    def publish(self, kind: ReadyKind = ReadyKind.DEMAND) -> int | None:
+        job = ReadyJob(self.model, self.snapshot, HORIZON, kind)
+        count = publish(job, self.folder, lambda *_: None)
         self.ready.refresh()
         return count
 
@@ -63,7 +65,8 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Rig:
     made = Rig(home, tmp_path_factory.mktemp("ready"))
-    assert made.publish() == len(made.keys)
+    for kind in (ReadyKind.DEMAND, ReadyKind.COVERS):
+        assert made.publish(kind) == len(made.keys)
     return made
 
 
@@ -94,6 +97,45 @@ def test_a_batch_has_the_answers_the_model_gives_to_the_bit(rig: Rig) -> None:
     answer = rig.flow(rig.ready).forecast_batch(batch)
     assert answer.statuses[0] is RowStatus.UNKNOWN_SERIES
     assert_equal(answer, rig.computing.forecast_batch(batch))
+
+
+def test_every_cover_is_the_one_the_model_gives_to_the_bit(rig: Rig) -> None:
+    flow = rig.flow(rig.ready)
+    asked = [
+        CoverQuery(*key, 1 + place % HORIZON, others=(HORIZON, 3)[: place % 3])
+        for place, key in enumerate(rig.keys)
+    ]
+    for one, other in zip(flow.cover_many(asked), rig.computing.cover_many(asked), strict=True):
+        assert_equal(one, other)
+    assert flow.looked_up >= len(asked) - 1 - len(asked) // ASKED_ANYWAY
+
+
+def test_a_cover_that_was_not_made_ahead_is_computed_or_refused_as_ever(rig: Rig) -> None:
+    (sku, location), *_ = rig.keys
+    plan = (PlanDay(rig.as_of + dt.timedelta(days=1), discount=0.5),)
+    asked = [
+        CoverQuery(sku, location, 4, plan),
+        CoverQuery(sku, location, HORIZON + 1),
+        CoverQuery(sku, location, 0),
+        CoverQuery(sku, location, 10_000),
+        CoverQuery("nothing", "nowhere", 4),
+    ]
+    flow = rig.flow(rig.ready)
+    found = flow.cover_many(asked)
+    assert flow.looked_up == 0
+    assert [type(one) for one in found[2:]] == [BeyondTrained, BeyondTrained, UnknownSeries]
+    for one, other in zip(found[:2], rig.computing.cover_many(asked)[:2], strict=True):
+        assert_equal(one, other)
+
+
+def test_with_the_days_of_demand_its_covers_are_published_with_those_of_sales_none(
+    rig: Rig,
+) -> None:
+    def kinds(target: DemandTarget) -> list[ReadyKind]:
+        return [one.kind for one in jobs(rig.model, rig.snapshot, target, HORIZON)]
+
+    assert kinds(DemandTarget.DEMAND) == [ReadyKind.DEMAND, ReadyKind.COVERS]
+    assert kinds(DemandTarget.SALES) == [ReadyKind.SALES]
 
 
 def test_one_question_in_so_many_is_put_to_the_model_all_the_same(rig: Rig) -> None:
@@ -149,13 +191,18 @@ def test_what_a_planner_says_is_laid_over_the_models_answer(
     assert flow.ready(ForecastQuery(other_sku, other_location, 7)) is not None
     batch = BatchForecastQuery((sku, other_sku), (location, other_location), 5)
     assert_equal(flow.forecast_batch(batch), rig.computing.forecast_batch(batch))
+    covers = [CoverQuery(sku, location, 4), CoverQuery(other_sku, other_location, 4)]
+    before = flow.looked_up
+    for one, other in zip(flow.cover_many(covers), rig.computing.cover_many(covers), strict=True):
+        assert_equal(one, other)
+    assert flow.looked_up == before + 1
 
 
 def test_answers_of_another_release_or_other_features_are_not_taken(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sku, location = rig.keys[0]
-    flow, run = rig.flow(rig.ready), rig.ready.run(DemandTarget.DEMAND)
+    flow, run = rig.flow(rig.ready), rig.ready.run(ReadyKind.DEMAND)
     assert run is not None
     for name in ("digest", "features"):
         with monkeypatch.context() as patch:
@@ -166,10 +213,10 @@ def test_answers_of_another_release_or_other_features_are_not_taken(
 
 def test_what_is_published_already_is_not_made_again(home: Settings, tmp_path: Path) -> None:
     rig = Rig(home, tmp_path)
-    assert rig.publish(DemandTarget.SALES) == len(rig.keys)
-    assert rig.publish(DemandTarget.SALES) is None
+    assert rig.publish(ReadyKind.SALES) == len(rig.keys)
+    assert rig.publish(ReadyKind.SALES) is None
     (tmp_path / "sales" / "current" / META).write_text("{")
-    assert rig.publish(DemandTarget.SALES) == len(rig.keys)
+    assert rig.publish(ReadyKind.SALES) == len(rig.keys)
 
 
 def test_a_damaged_answer_is_computed(home: Settings, tmp_path: Path) -> None:
@@ -188,6 +235,9 @@ def test_a_damaged_answer_is_computed(home: Settings, tmp_path: Path) -> None:
         asked = ForecastQuery(sku, location, 7)
         assert flow.ready(asked) is None
         assert_equal(flow.forecast(asked), rig.computing.forecast(asked))
+    batch = BatchForecastQuery(*zip(*rig.keys, strict=True), 5)
+    assert_equal(flow.forecast_batch(batch), rig.computing.forecast_batch(batch))
+    assert flow.looked_up == 0
 
 
 @pytest.mark.parametrize("damage", [ANSWERS, KEYS, META])
@@ -209,7 +259,7 @@ def test_a_damaged_generation_is_refused_with_what_to_do(
 def test_a_generation_that_is_replaced_can_still_be_read(home: Settings, tmp_path: Path) -> None:
     rig = Rig(home, tmp_path)
     rig.publish()
-    held = rig.ready.run(DemandTarget.DEMAND)
+    held = rig.ready.run(ReadyKind.DEMAND)
     assert held is not None
     place = tmp_path / "demand"
     meta = json.loads((place / "current" / META).read_text())

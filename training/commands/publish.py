@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serving.domain.demand import DemandTarget
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 HORIZON = 28
 
@@ -22,9 +26,10 @@ def publish(
 ) -> None:
     """Answer every stored series ahead, so that serving looks its forecast up.
 
-    The release that serves answers from the features that serve. A question that brings a plan, a
-    history or attributes of its own, or comes after either has changed, is computed as ever: the
-    answers are the same to the last bit.
+    The release that serves answers from the features that serve: each day and, of demand, the sum
+    over each cover, which is what orders rest on. A question that brings a plan, a history or
+    attributes of its own, or comes after either has changed, is computed as ever: the answers are
+    the same to the last bit.
 
     Example: parlevel features materialize && parlevel publish --horizon 14
     """
@@ -49,23 +54,26 @@ def publish(
     if horizon > longest:
         raise InvalidField("--horizon", f"must be from 1 to {longest}, the longest trained")
     snapshot = PackedFeatures(settings.features / "online").snapshot()
-    job = ready.ReadyJob(model, snapshot, horizon, DemandTarget[target.upper()])
-    bar = Progress(
-        TextColumn("answering ahead"), BarColumn(), MofNCompleteColumn(), console=console
-    )
-    begun = time.monotonic()
-    with bar:
-        task = bar.add_task("series", total=None)
-        count = ready.publish(
-            job,
-            settings.features / "ready" / target,
-            lambda done, total: bar.update(task, completed=done, total=total),
+    for job in ready.jobs(model, snapshot, DemandTarget[target.upper()], horizon):
+        begun = time.monotonic()
+        with Progress(
+            TextColumn(f"answering {job.kind} ahead"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+        ) as bar:
+            task = bar.add_task("series", total=None)
+            tell = functools.partial(_show, bar, task)
+            count = ready.publish(job, settings.features / "ready", tell)
+        if count is None:
+            console.print(f"{job.kind}: these answers are published already: nothing to do")
+            continue
+        console.print(
+            f"{count:,} series x {job.horizon} days of {job.kind} published in "
+            f"{time.monotonic() - begun:.1f} s, by version {model.description.version} "
+            f"from features {snapshot.generation}"
         )
-    if count is None:
-        console.print("these answers are published already: nothing to do")
-        return
-    console.print(
-        f"{count:,} series x {horizon} days of {target} published in "
-        f"{time.monotonic() - begun:.1f} s, by version {model.description.version} "
-        f"from features {snapshot.generation}"
-    )
+
+
+def _show(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
