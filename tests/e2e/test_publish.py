@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 HORIZON, LEVELS = 5, [0.1, 0.5, 0.9]
+ASKED = {"horizon_days": HORIZON, "quantile_levels": LEVELS}
+ORDER = {
+    "on_hand": 3.0,
+    "on_order": 1.0,
+    "backorders": 0.0,
+    "lead_time_days": 2.0,
+    "lead_time_std_days": 0.0,
+    "review_days": 3.0,
+    "service_level": 0.95,
+}
 
 
 class Home:
@@ -36,24 +46,24 @@ class Home:
         return " ".join(done.stdout.split())
 
     def over_http(self) -> list[Any]:
-        asked = {"horizon_days": HORIZON, "quantile_levels": LEVELS}
         return [
-            orjson.loads(
-                self.service.ask(
-                    "POST",
-                    "/v1/demand:forecast",
-                    orjson.dumps({"sku": sku, "location": place, **asked}),
-                    JSON,
-                )[1]
-            )
+            orjson.loads(self.service.ask("POST", path, orjson.dumps(body), JSON)[1])
             for sku, place in self.keys
+            for path, body in (
+                ("/v1/demand:forecast", {**ASKED, "sku": sku, "location": place}),
+                ("/v1/reorder:recommend", {**ORDER, "sku": sku, "location": place}),
+            )
         ]
 
     def over_grpc(self) -> list[Any]:
         with Client(f"127.0.0.1:{self.service.grpc}", timeout_seconds=10.0) as client:
             return [
-                client.forecast(sku, place, HORIZON, quantile_levels=LEVELS)
+                answer
                 for sku, place in self.keys
+                for answer in (
+                    client.forecast(sku, place, HORIZON, quantile_levels=LEVELS),
+                    client.recommend_reorder(sku, place, **ORDER),
+                )
             ]
 
     def looked_up(self) -> int:
@@ -80,7 +90,7 @@ def test_published_forecasts_are_the_answers_of_both_doors_to_the_bit(own_home: 
             home.over_http()
         before = home.looked_up()
         assert (home.over_http(), home.over_grpc()) == computed
-        asked = 2 * len(home.keys)
+        asked = 4 * len(home.keys)
         assert asked - asked // ASKED_ANYWAY - 1 <= home.looked_up() - before <= asked
     finally:
         home.run("serve", "stop")
