@@ -18,8 +18,8 @@ from tests.fakes.doors import DESCRIPTION, Rig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from serving.domain.demand import DemandTarget
     from serving.domain.model import ModelDescription
+    from serving.domain.ready import ReadyKind
     from serving.ports import DemandModel, FeatureSnapshot
 
 
@@ -57,7 +57,7 @@ class FakeReference(Source):
 
 
 class FakeReady(Source):
-    def run(self, target: DemandTarget) -> None:
+    def run(self, kind: ReadyKind) -> None:
         raise NotImplementedError
 
 

@@ -32,7 +32,7 @@ def hands_of(found: Sequence[Evidence]) -> dict[int, Sequence[Override]]:
 
 
 def told_of_covers(
-    found: Sequence[Evidence], covers: NDArray[np.int64], frequency: Frequency
+    found: Sequence[Evidence], covers: NDArray[np.int64], frequency: Frequency, beside: int = 0
 ) -> tuple[str, ...]:
     """Say for how many series overrides hold within the cover; nothing where for none.
 
@@ -40,14 +40,15 @@ def told_of_covers(
         found: What the answer about each of n series rests on.
         covers: Periods of each cover, shape (n,).
         frequency: Length of a period.
+        beside: Further series asked about together with them, of which nobody says anything.
     """
-    held = 0
+    held, asked = 0, len(found) + beside
     for one, periods in zip(found, covers.tolist(), strict=True):
         if one.overrides:
             beyond = period_of(np.datetime64(one.origin, "D"), frequency) + periods + 1
             end = int(first_day(beyond).astype(np.int64))
             held += any(one.origin < override.day < end for override in one.overrides)
-    return (f"overrides hold within the cover of {held} of {len(found)} series",) if held else ()
+    return (f"overrides hold within the cover of {held} of {asked} series",) if held else ()
 
 
 def laid_over_covers(

@@ -7,17 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from serving.domain.demand import (
-    Cover,
-    CoverBatch,
-    CoverQuery,
-    DemandTarget,
-    Forecast,
-    ForecastBatch,
-    check_rows,
-    distribution_std,
-    interpolate_levels,
-)
+from serving.domain.demand import Cover, CoverQuery, check_rows
 from serving.domain.explanation import Explanation
 from serving.domain.periods import Frequency
 from serving.domain.ready import ReadyKind
@@ -30,14 +20,12 @@ from serving.errors import (
 from serving.flows.ahead import AnsweredAhead
 from serving.flows.answers import only
 from serving.flows.cover_answers import covers_at_hand, covers_of
-from serving.flows.cover_hands import hands_of, laid_over_covers, told_of_covers
-from serving.flows.demand_answers import at_hand, forecasts_of, overridden, provenance_of
+from serving.flows.demand_answers import at_hand, forecasts_of
+from serving.flows.demand_batches import BatchEvidence, cover_batch_of, forecast_batch_of
 from serving.flows.demand_checks import check_cover, check_daily, check_trained
 from serving.flows.evidence import (
     Evidence,
     assemble,
-    chunks,
-    civil,
     from_history,
     stack,
     stand_ins,
@@ -45,18 +33,23 @@ from serving.flows.evidence import (
     with_plan,
 )
 from serving.flows.explanation import explain_daily
-from serving.flows.prediction import answered_by, predict_covers, predict_daily
-from serving.flows.ready_batches import batch_at_hand
+from serving.flows.ready_batches import batch_at_hand, cover_batch_at_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
-    from serving.domain.demand import BatchForecastQuery, ForecastQuery
+    from serving.domain.demand import (
+        BatchForecastQuery,
+        CoverBatch,
+        Forecast,
+        ForecastBatch,
+        ForecastQuery,
+    )
     from serving.domain.ready import ReadyForecast
-    from serving.domain.routes import Answered
     from serving.domain.series import PlanDay
+    from serving.flows.ready_batches import Ready
     from serving.ports import (
         Clock,
         DemandModel,
@@ -65,8 +58,6 @@ if TYPE_CHECKING:
         ModelSource,
         ReadySource,
     )
-
-    Floats = NDArray[np.float64]
 
 _LONGEST_DAYS = {Frequency.DAY: 1, Frequency.WEEK: 7, Frequency.MONTH: 31}
 Q = TypeVar("Q")
@@ -184,48 +175,18 @@ class DemandFlow:
         """
         model, snapshot = self._models.current(), self._features.snapshot()
         check_trained(model, snapshot, query.horizon, query.levels)
-        run = self._ahead.run(ReadyKind.of(query.target), model, snapshot, query.horizon)
-        if run is None:
-            return self._compute(model, snapshot, query)
-        now, keys = self._now(), list(zip(query.skus, query.locations, strict=True))
-        rows, found = self._ahead.many(run, snapshot, keys, now - self._limit(model))
-        if not rows.size:
-            return self._compute(model, snapshot, query)
+        keys = list(zip(query.skus, query.locations, strict=True))
+        kind = ReadyKind.of(query.target)
+        ready, others = self._made(kind, (model, snapshot), keys, query.horizon)
+        if ready is None:
+            return forecast_batch_of(model, query, self._evidence(model, snapshot, keys))
         rest = None
-        if rows.size < len(keys):
-            ready = set(rows.tolist())
-            others = [key for row, key in enumerate(keys) if row not in ready]
-            skus, locations = zip(*others, strict=True)
-            rest = self._compute(model, snapshot, replace(query, skus=skus, locations=locations))
-        return batch_at_hand(model, query, (rows, found), rest, now)
-
-    def _compute(
-        self, model: DemandModel, snapshot: FeatureSnapshot, query: BatchForecastQuery
-    ) -> ForecastBatch:
-        statuses, found, age = self._evidence_batch(model, snapshot, query.skus, query.locations)
-        trained = model.description.quantile_levels
-        mean, own = np.empty((2, len(found), query.horizon))
-        quantiles = np.empty((len(found), query.horizon, len(query.levels)))
-        answered: dict[int, Answered] = {}
-        for rows, records in chunks(found, model.description.frequency):
-            answered.update(zip(rows.tolist(), answered_by(model, records), strict=True))
-            own[rows], values = predict_daily(model, records, query.horizon, query.target)
-            mean[rows], values = overridden(
-                [found[row] for row in rows.tolist()], records, own[rows], values
-            )
-            quantiles[rows] = interpolate_levels(trained, values, query.levels)
-        return ForecastBatch(
-            query=query,
-            statuses=statuses,
-            origins=tuple(civil(one.origin) for one in found),
-            routes=tuple(one.route for one in found),
-            mean=mean,
-            quantiles=quantiles,
-            provenance=provenance_of(model, age, ()),
-            answered=tuple(answered[row] for row in range(len(found))),
-            model_mean=own if any(one.overrides for one in found) else None,
-            frequency=model.description.frequency,
-        )
+        if others:
+            left = [keys[row] for row in others]
+            skus, locations = zip(*left, strict=True)
+            asked = replace(query, skus=skus, locations=locations)
+            rest = forecast_batch_of(model, asked, self._evidence(model, snapshot, left))
+        return batch_at_hand(model, query, ready, rest, self._now())
 
     def cover(
         self, sku: str, location: str, cover_days: int, plan: Sequence[PlanDay] = ()
@@ -325,34 +286,32 @@ class DemandFlow:
         asked = cover_days[:, None] if others is None else np.column_stack((cover_days, others))
         for days in (int(asked.min()), int(asked.max())):
             check_cover(model, snapshot, days)
-        statuses, found, age = self._evidence_batch(model, snapshot, skus, locations)
-        levels = model.description.cover_quantile_levels
-        asked = asked[np.array([status is RowStatus.OK for status in statuses])]
-        means, sums = np.empty(asked.shape), np.empty((*asked.shape, len(levels)))
-        for rows, records in chunks(found, model.description.frequency):
-            means[rows], sums[rows] = laid_over_covers(
-                model,
-                records,
-                hands_of([found[row] for row in rows.tolist()]),
-                asked[rows],
-                predict_covers(model, records, asked[rows], DemandTarget.DEMAND),
-            )
-        mean, quantiles, covers = means[:, 0], sums[:, 0], asked[:, 0]
-        return CoverBatch(
-            statuses=statuses,
-            origins=tuple(civil(one.origin) for one in found),
-            routes=tuple(one.route for one in found),
-            levels=levels,
-            quantiles=quantiles,
-            mean=mean,
-            daily_mean=mean / covers,
-            daily_std=distribution_std(levels, quantiles, mean) / np.sqrt(covers),
-            provenance=provenance_of(
-                model, age, told_of_covers(found, covers, model.description.frequency)
-            ),
-            others=sums[:, 1:],
-            other_means=means[:, 1:],
-        )
+        keys = list(zip(skus, locations, strict=True))
+        ready, rows = self._made(ReadyKind.COVERS, (model, snapshot), keys, int(asked.max()))
+        if ready is None:
+            return cover_batch_of(model, asked, self._evidence(model, snapshot, keys))
+        rest = None
+        if rows:
+            evidence = self._evidence(model, snapshot, [keys[row] for row in rows])
+            rest = cover_batch_of(model, asked[rows], evidence, beside=ready[0].size)
+        return cover_batch_at_hand(model, asked, ready, rest, self._now())
+
+    def _made(
+        self,
+        kind: ReadyKind,
+        current: tuple[DemandModel, FeatureSnapshot],
+        keys: list[tuple[str, str]],
+        days: int,
+    ) -> tuple[Ready | None, list[int]]:
+        """Return what was made ahead of a batch, None where nothing was, and the other rows."""
+        model, snapshot = current
+        run = self._ahead.run(kind, model, snapshot, days)
+        if run is None:
+            return None, []
+        ready = self._ahead.many(run, snapshot, keys, self._now() - self._limit(model))
+        there = set(ready[0].tolist())
+        others = [row for row in range(len(keys)) if row not in there]
+        return (ready if there else None), others
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
@@ -378,14 +337,10 @@ class DemandFlow:
         if age > limit:
             raise StaleFeatures("demand_state", age_seconds=age, limit_seconds=int(limit))
 
-    def _evidence_batch(
-        self,
-        model: DemandModel,
-        snapshot: FeatureSnapshot,
-        skus: Sequence[str],
-        locations: Sequence[str],
-    ) -> tuple[tuple[RowStatus, ...], list[Evidence], int | None]:
-        keys = list(zip(skus, locations, strict=True))
+    def _evidence(
+        self, model: DemandModel, snapshot: FeatureSnapshot, keys: list[tuple[str, str]]
+    ) -> BatchEvidence:
+        """Return what the answers about many series rest on."""
         states = snapshot.records("demand_state", keys)
         futures = snapshot.records("known_future", keys)
         now = self._now()
@@ -402,7 +357,8 @@ class DemandFlow:
             statuses.append(RowStatus.OK)
             found.append(one)
             oldest = one.oldest if oldest is None else min(oldest, one.oldest)
-        return tuple(statuses), found, None if oldest is None else max(0, now - oldest)
+        age = None if oldest is None else max(0, now - oldest)
+        return BatchEvidence(tuple(statuses), found, age)
 
 
 def _grouped(

@@ -1,4 +1,4 @@
-"""What every answer to a reorder question says beside its figures."""
+"""Answers to reorder questions from their demand, and what every answer says beside its figures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.domain.replenishment import FORMULA_VERSION
+from serving.domain.reorder_levels import decide, outlook
+from serving.domain.reorder_words import cheapest_change, decisions, explain
+from serving.domain.replenishment import FORMULA_VERSION, AfterOrder, Reorder, ReorderMethod
 from serving.domain.series import RowStatus
+from serving.flows.reorder_covers import one_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +22,60 @@ if TYPE_CHECKING:
 
     from serving.domain.demand import Cover
     from serving.domain.series import Provenance
+    from serving.flows.reorder_drafts import Draft
 
     Flags = NDArray[np.bool_]
 
 FAR_DAYS = 365
+
+
+def decided(drafts: Sequence[Draft], covers: Sequence[Cover]) -> list[Reorder]:
+    """Decide on questions of one method, resolved together, from their demand."""
+    method = drafts[0].query.method
+    terms = drafts[0].found.terms.take(np.array([draft.at for draft in drafts]))
+    demand = one_each([draft.asked for draft in drafts], [draft.days for draft in drafts], covers)
+    levels = decide(terms, demand, method)
+    after = outlook(demand, terms.position + levels.order_quantity)
+    risks, shortages, holdings = (
+        after.stockout_probability.tolist(),
+        after.shortage.tolist(),
+        after.holding.tolist(),
+    )
+    by_quantile = method is ReorderMethod.DISTRIBUTION
+    return [
+        Reorder(
+            query=draft.query,
+            origin=cover.origin,
+            order_quantity=one.order_quantity,
+            order_up_to=one.order_up_to,
+            reorder_point=one.order_up_to,
+            safety_stock=one.safety_stock,
+            expected_demand=one.expected_demand,
+            inventory_position=one.position,
+            stockout_probability=one.stockout_probability,
+            cover_days=one.cover_days,
+            service_level=one.service_level,
+            target=one.target,
+            table_inputs=draft.table_inputs,
+            reason=explain(one),
+            provenance=provenance_of(
+                cover.provenance,
+                warnings_of(
+                    draft.found.assumed_of(draft.at),
+                    levels.bounded[row : row + 1],
+                    clipped=draft.asked.clipped,
+                )
+                + draft.warnings,
+            ),
+            expected_fill_rate=one.fill_rate,
+            after_order=AfterOrder(risks[row], shortages[row], holdings[row]),
+            order_date=order_date(cover, -one.gap, one.order_quantity),
+            cheapest_change=cheapest_change(one, by_quantile=by_quantile),
+        )
+        for row, (draft, cover, one) in enumerate(
+            zip(drafts, covers, decisions(terms, levels), strict=True)
+        )
+    ]
 
 
 def order_date(cover: Cover, spare: float, order: float) -> dt.date | None:

@@ -1,4 +1,4 @@
-"""Reorder questions between their terms and their decision."""
+"""Reorder questions with their terms, before their demand is known."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import numpy as np
 
 from serving.domain.demand import CoverQuery
 from serving.domain.history import MAX_HORIZON
-from serving.domain.reorder_levels import ROUNDING, decide, outlook
-from serving.domain.reorder_words import cheapest_change, decisions, explain
+from serving.domain.reorder_levels import ROUNDING
 from serving.domain.replenishment import (
-    AfterOrder,
-    Reorder,
     ReorderMethod,
     ReorderQuery,
     check_cover,
@@ -24,16 +21,14 @@ from serving.domain.replenishment import (
 )
 from serving.domain.supply import TargetKind
 from serving.errors import InvalidField, ParlevelError
-from serving.flows.reorder_answers import order_date, provenance_of, warnings_of
-from serving.flows.reorder_covers import Interval, few, interval, one_each
+from serving.flows.reorder_covers import Interval, few, interval
 from serving.flows.reorder_inputs import columns_sent, inputs_sent, resolve, table_inputs
 from serving.flows.reorder_sources import Weighing, prepare, supply_inputs
 from serving.flows.reorder_tables import SupplyTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from serving.domain.demand import Cover
     from serving.domain.reorder_levels import ReorderTerms
     from serving.errors import MissingInput
     from serving.flows.reorder_inputs import Resolved
@@ -261,52 +256,3 @@ def _check_promise(terms: _Terms) -> None:
             raise InvalidField("fill_rate", "must be above 0 and below 1")
     else:
         check_ratio(level)
-
-
-def decided(drafts: Sequence[Draft], covers: Sequence[Cover]) -> list[Reorder]:
-    """Decide on questions of one method, resolved together, from their demand."""
-    method = drafts[0].query.method
-    terms = drafts[0].found.terms.take(np.array([draft.at for draft in drafts]))
-    demand = one_each([draft.asked for draft in drafts], [draft.days for draft in drafts], covers)
-    levels = decide(terms, demand, method)
-    after = outlook(demand, terms.position + levels.order_quantity)
-    risks, shortages, holdings = (
-        after.stockout_probability.tolist(),
-        after.shortage.tolist(),
-        after.holding.tolist(),
-    )
-    by_quantile = method is ReorderMethod.DISTRIBUTION
-    return [
-        Reorder(
-            query=draft.query,
-            origin=cover.origin,
-            order_quantity=one.order_quantity,
-            order_up_to=one.order_up_to,
-            reorder_point=one.order_up_to,
-            safety_stock=one.safety_stock,
-            expected_demand=one.expected_demand,
-            inventory_position=one.position,
-            stockout_probability=one.stockout_probability,
-            cover_days=one.cover_days,
-            service_level=one.service_level,
-            target=one.target,
-            table_inputs=draft.table_inputs,
-            reason=explain(one),
-            provenance=provenance_of(
-                cover.provenance,
-                warnings_of(
-                    draft.found.assumed_of(draft.at),
-                    levels.bounded[row : row + 1],
-                    clipped=draft.asked.clipped,
-                )
-                + draft.warnings,
-            ),
-            expected_fill_rate=one.fill_rate,
-            after_order=AfterOrder(risks[row], shortages[row], holdings[row]),
-            order_date=order_date(cover, -one.gap, one.order_quantity),
-            cheapest_change=cheapest_change(one, by_quantile=by_quantile),
-        )
-        for row, (draft, cover, one) in enumerate(
-            zip(drafts, covers, decisions(terms, levels), strict=True)
-        )
-    ]

@@ -21,13 +21,13 @@ from serving.domain.replenishment import (
 from serving.domain.series import Provenance
 from serving.errors import NotReady, ParlevelError
 from serving.flows.answers import only
-from serving.flows.reorder_answers import merged, provenance_of, warnings_of
+from serving.flows.reorder_answers import decided, merged, provenance_of, warnings_of
 from serving.flows.reorder_covers import (
     columns,
     intervals,
     together,
 )
-from serving.flows.reorder_drafts import Draft, decided, drafts_of
+from serving.flows.reorder_drafts import Draft, drafts_of
 from serving.flows.reorder_inputs import inputs_sent_batch, resolve
 from serving.flows.reorder_neighbours import weighed
 from serving.flows.reorder_tables import SupplyTables

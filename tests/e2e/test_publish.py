@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 HORIZON, LEVELS = 5, [0.1, 0.5, 0.9]
 ASKED = {"horizon_days": HORIZON, "quantile_levels": LEVELS}
-ORDER = {
+ORDER: dict[str, Any] = {
     "on_hand": 3.0,
     "on_order": 1.0,
     "backorders": 0.0,

@@ -110,6 +110,21 @@ def test_every_cover_is_the_one_the_model_gives_to_the_bit(rig: Rig) -> None:
     assert flow.looked_up >= len(asked) - 1 - len(asked) // ASKED_ANYWAY
 
 
+def test_a_batch_of_covers_has_the_sums_the_model_gives_to_the_bit(rig: Rig) -> None:
+    skus, locations = zip(("nothing", "nowhere"), *rig.keys, strict=True)
+    covers = 1 + np.arange(len(skus)) % HORIZON
+    others = np.column_stack((covers[::-1], np.full(len(skus), 3)))
+    flow = rig.flow(rig.ready)
+    asked = (
+        (skus, locations, covers, others),
+        (skus[1:], locations[1:], covers[1:], None),
+        (skus, locations, covers + 1, None),  # longer than was published
+    )
+    for one in asked:
+        assert_equal(flow.cover_batch(*one), rig.computing.cover_batch(*one))
+    assert flow.looked_up == 2 * len(rig.keys)
+
+
 def test_a_cover_that_was_not_made_ahead_is_computed_or_refused_as_ever(rig: Rig) -> None:
     (sku, location), *_ = rig.keys
     plan = (PlanDay(rig.as_of + dt.timedelta(days=1), discount=0.5),)
@@ -196,6 +211,9 @@ def test_what_a_planner_says_is_laid_over_the_models_answer(
     for one, other in zip(flow.cover_many(covers), rig.computing.cover_many(covers), strict=True):
         assert_equal(one, other)
     assert flow.looked_up == before + 1
+    days = np.array([4, 5])
+    asked = ((sku, other_sku), (location, other_location), days)
+    assert_equal(flow.cover_batch(*asked), rig.computing.cover_batch(*asked))
 
 
 def test_answers_of_another_release_or_other_features_are_not_taken(
@@ -235,7 +253,8 @@ def test_a_damaged_answer_is_computed(home: Settings, tmp_path: Path) -> None:
         asked = ForecastQuery(sku, location, 7)
         assert flow.ready(asked) is None
         assert_equal(flow.forecast(asked), rig.computing.forecast(asked))
-    batch = BatchForecastQuery(*zip(*rig.keys, strict=True), 5)
+    skus, locations = zip(*rig.keys, strict=True)
+    batch = BatchForecastQuery(skus, locations, 5)
     assert_equal(flow.forecast_batch(batch), rig.computing.forecast_batch(batch))
     assert flow.looked_up == 0
 
