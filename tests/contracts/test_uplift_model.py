@@ -67,9 +67,10 @@ def test_a_batch_has_the_bits_of_its_parts(exported: Exported, size: int) -> Non
     assert np.array_equal(np.concatenate(parts), exported.run(rows))
 
 
-def test_intervals_never_cross_and_propensities_are_probabilities(exported: Exported) -> None:
+def test_intervals_hold_the_effect_and_propensities_are_probabilities(exported: Exported) -> None:
     answer = exported.run(exported.rows)
-    assert (answer[:, 1] <= answer[:, 2]).all()
+    assert (answer[:, 1] <= answer[:, 0]).all()
+    assert (answer[:, 0] <= answer[:, 2]).all()
     assert ((answer[:, 3] > 0) & (answer[:, 3] < 1)).all()
 
 

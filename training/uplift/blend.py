@@ -25,7 +25,7 @@ from training.uplift.stages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,6 +75,11 @@ class Blend:
             self.curves + other.curves,
             self.trees + other.trees,
         )
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is 0 whatever the row."""
+        return not (self.start or self.pieces or self.curves or self.trees)
 
     def times(self, weight: float) -> Blend:
         """Return it times a weight."""
@@ -170,64 +175,76 @@ def blend_of_difference(
     return Blend(trees=trees)
 
 
-def add_blend(parts: Parts, name: str, blend: Blend) -> str:
-    """Add a blend to a graph, shape (n, 1)."""
-    terms = []
-    if blend.pieces:
-        terms.append(_add_pieces(parts, f"{name}_lines", blend.pieces))
-    if blend.curves:
-        terms.append(_add_curves(parts, f"{name}_curves", blend.curves))
-    if blend.trees or not terms:
-        # A tree that is one leaf is a number; so the operator's own constant takes the start in.
-        start = {"tree_structure": {"leaf_value": blend.start}}
-        terms.append(add_trees(parts, f"{name}_trees", {"tree_info": [start, *blend.trees]}))
-    else:
-        terms.append(parts.constant(f"{name}_start", blend.start))
-    total = terms[0]
-    for number, term in enumerate(terms[1:]):
-        total = parts.node("Add", [total, term], f"{name}_{number}")
+def add_blends(parts: Parts, name: str, blends: Sequence[Blend], features: int) -> str:
+    """Add blends of rows with so many features side by side, shape (n, blends)."""
+    total = parts.constant(f"{name}_starts", [[blend.start for blend in blends]])
+    alone = not any(blend.start for blend in blends) and len(blends) == 1
+    if any(blend.pieces for blend in blends):
+        pieces = [blend.pieces for blend in blends]
+        total, alone = add_pieces(parts, f"{name}_lines", pieces, total, features), False
+    if any(blend.curves for blend in blends):
+        curves = [blend.curves for blend in blends]
+        total, alone = _add_curves(parts, f"{name}_curves", curves, total), False
+    bare = not any(blend.pieces or blend.curves or blend.trees for blend in blends)
+    for at, blend in enumerate(blends):
+        if not blend.trees and not bare:
+            continue
+        trees = add_trees(parts, f"{name}_trees{at}", {"tree_info": blend.trees})
+        if alone:
+            return trees
+        place = parts.constant(f"{name}_place{at}", np.eye(len(blends))[[at]])
+        total = parts.node("Gemm", [trees, place, total], f"{name}_with_trees{at}")
     return total
 
 
-def _add_pieces(parts: Parts, name: str, pieces: list[Piece]) -> str:
-    """Add the sum of bent lines, shape (n, 1).
-
-    Products are summed row by row rather than multiplied as a matrix: a matrix product adds up in
-    another order for another number of rows, and a batch must have the bits of its parts.
-    """
-    index = parts.constant(f"{name}_columns", [piece.column for piece in pieces], np.int64)
-    found = parts.node("Gather", [ROWS64, index], f"{name}_found", axis=1)
-    if any(piece.knot for piece in pieces):
-        knots = parts.constant(f"{name}_knots", [[piece.knot for piece in pieces]])
-        found = parts.node("Sub", [found, knots], f"{name}_past")
-    if any(piece.floor != STRAIGHT for piece in pieces):
+def add_pieces(
+    parts: Parts, name: str, columns: Sequence[list[Piece]], starts: str, features: int
+) -> str:
+    """Add sums of bent lines side by side to what they begin with, shape (n, columns)."""
+    pieces = [piece for column in columns for piece in column]
+    taken = np.zeros((features, len(pieces)))
+    taken[[piece.column for piece in pieces], np.arange(len(pieces))] = 1.0
+    selected = parts.constant(f"{name}_columns", taken)
+    knots = parts.constant(f"{name}_knots", [[-piece.knot for piece in pieces]])
+    found = parts.node("Gemm", [ROWS64, selected, knots], f"{name}_past")
+    if all(piece.floor == 0.0 for piece in pieces):
+        found = parts.node("Relu", [found], f"{name}_bent")
+    elif any(piece.floor != STRAIGHT for piece in pieces):
         floors = parts.constant(f"{name}_floors", [[piece.floor for piece in pieces]])
         found = parts.node("Max", [found, floors], f"{name}_bent")
-    weights = parts.constant(f"{name}_weights", [[piece.weight for piece in pieces]])
-    found = parts.node("Mul", [found, weights], f"{name}_terms")
-    axis = parts.constant(f"{name}_axis", [1], np.int64)
-    return parts.node("ReduceSum", [found, axis], f"{name}_sum", keepdims=1)
+    weights = _side_by_side([[piece.weight for piece in column] for column in columns])
+    added = [found, parts.constant(f"{name}_weights", weights), starts]
+    return parts.node("Gemm", added, f"{name}_sum")
 
 
-def _add_curves(parts: Parts, name: str, curves: list[Curve]) -> str:
-    """Add the sum of cubics, shape (n, 1)."""
-    middle = parts.constant(f"{name}_middle", [1], np.int64)
-    wide = parts.node("Unsqueeze", [ROWS64, middle], f"{name}_wide")
-    directions = parts.constant(f"{name}_directions", np.stack([one.direction for one in curves]))
-    terms = parts.node("Mul", [wide, directions], f"{name}_terms")
-    last = parts.constant(f"{name}_last", [2], np.int64)
-    index = parts.node("ReduceSum", [terms, last], f"{name}_index", keepdims=0)
-    starts = parts.constant(f"{name}_starts", [[one.start for one in curves]])
-    index = parts.node("Add", [index, starts], f"{name}_from")
+def _add_curves(parts: Parts, name: str, columns: Sequence[list[Curve]], starts: str) -> str:
+    """Add sums of cubics side by side to what they begin with, shape (n, columns)."""
+    curves = [curve for column in columns for curve in column]
+    directions = parts.constant(f"{name}_directions", np.stack([c.direction for c in curves]).T)
+    begin = parts.constant(f"{name}_begin", [[curve.start for curve in curves]])
+    index = parts.node("Gemm", [ROWS64, directions, begin], f"{name}_index")
     ends = [parts.constant(f"{name}_end{sign}", sign * INDEX_LIMIT) for sign in (-1, 1)]
     place = parts.node("Clip", [index, *ends], f"{name}_place")
-    value = parts.constant(f"{name}_cubic3", [[one.cubic[3] for one in curves]])
-    for power in (2, 1, 0):  # Horner's scheme
-        value = parts.node("Mul", [value, place], f"{name}_times{power}")
-        term = parts.constant(f"{name}_cubic{power}", [[one.cubic[power] for one in curves]])
-        value = parts.node("Add", [value, term], f"{name}_plus{power}")
-    axis = parts.constant(f"{name}_axis", [1], np.int64)
-    return parts.node("ReduceSum", [value, axis], f"{name}_sum", keepdims=1)
+    powers = [place]
+    for number in (2, 3):
+        powers.append(parts.node("Mul", [powers[-1], place], f"{name}_power{number}"))
+    levels = [[sum(float(curve.cubic[0]) for curve in column) for column in columns]]
+    total = parts.node("Add", [starts, parts.constant(f"{name}_levels", levels)], f"{name}_from")
+    for number, power in enumerate(powers, start=1):
+        cubic = _side_by_side([[float(c.cubic[number]) for c in column] for column in columns])
+        weights = parts.constant(f"{name}_cubic{number}", cubic)
+        total = parts.node("Gemm", [power, weights, total], f"{name}_up_to{number}")
+    return total
+
+
+def _side_by_side(columns: Sequence[Sequence[float]]) -> Floats:
+    """Return weights with those of each column in rows and a column of their own."""
+    rows = [
+        [weight if at == place else 0.0 for place in range(len(columns))]
+        for at, column in enumerate(columns)
+        for weight in column
+    ]
+    return np.array(rows, dtype=np.float64)
 
 
 def _trees(stage: Boosted) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from serving.adapters.onnx import open_session
 from serving.adapters.uplift import run_effects
 from training.parity import (
+    Check,
     Split,
     answers_agree,
     batches_agree,
@@ -17,7 +18,7 @@ from training.parity import (
     threshold_rows,
 )
 from training.uplift.forest_graph import LEAF, forest_of
-from training.uplift.learners import FOREST, MEANS, X_BOOSTED, X_LINEAR, S, X
+from training.uplift.learners import FOREST, MEANS, X_BOOSTED, X_STUMPS, S, X
 from training.uplift.stages import Boosted, Chosen
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def certify(graph: bytes, fitted: Fitted, line: Line, held: Rows) -> dict[str, A
         got, expected = run_effects(session, rows), oracle(fitted, line, rows)
         for at, name in enumerate(ANSWERS):
             checks.append(answers_agree(f"{name}: {kind}", got[:, at], expected[:, at]))
+        checks.append(_interval_holds(kind, got))
     checks.append(batches_agree("uplift", lambda rows: run_effects(session, rows), held))
     return certificate_of(graph, checks, rows=compared, on_thresholds=len(on_thresholds))
 
@@ -72,8 +74,15 @@ def oracle(fitted: Fitted, line: Line, rows: Rows) -> Floats:
     if fitted.name == FOREST:
         lower, upper = fitted.estimator.effect_interval(rows.astype(np.float64), alpha=SIGNIFICANCE)
     else:
-        lower, upper = line.ends(effect)
+        lower, upper = line.interval(effect)
     return np.column_stack([effect, lower.ravel(), upper.ravel(), fitted.propensities(rows)])
+
+
+def _interval_holds(kind: str, got: Rows) -> Check:
+    """Check that the interval holds the effect it stands beside in every row."""
+    effect, lower, upper, _ = got.T
+    held = bool(((lower <= effect) & (effect <= upper)).all())
+    return Check(f"interval holds the effect: {kind}", len(got), 0.0 if held else np.inf, held)
 
 
 def _paths(fitted: Fitted, features: int) -> Iterator[tuple[Split, ...]]:
@@ -97,7 +106,7 @@ def _stages(name: str, model: Any) -> list[Any]:  # noqa: ANN401 - EconML is not
         return [stage for part, one in parts for stage in _stages(part, one)]
     if name == S:
         return [model.overall_model]
-    if name in (X, X_BOOSTED, X_LINEAR):
+    if name in (X, X_BOOSTED, X_STUMPS):
         return [model.cate_controls_models[0], model.cate_treated_models[0]]
     return list(model.models)
 

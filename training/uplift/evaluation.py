@@ -269,6 +269,11 @@ class Line:
         middle = self.level + self.slope * away
         return middle - half, middle + half
 
+    def interval(self, effects: Floats) -> tuple[Floats, Floats]:
+        """Return the same ends, reaching to a predicted effect that the band does not hold."""
+        low, high = self.ends(effects)
+        return np.minimum(low, effects), np.maximum(high, effects)
+
 
 def calibration_line(effects: Floats, scores: Floats) -> Line:
     """Fit the effect's best linear predictor given the predicted one, with robust errors.

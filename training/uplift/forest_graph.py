@@ -4,7 +4,8 @@ One tree operator answers the number of the leaf in each tree; a table holds eac
 (alpha and the Jacobian J of the treatment and the constant). Their means over trees give
 theta = J^-1 alpha, whose first part is the effect; what the moments of single trees and of the bags
 of trees leave over gives its variance. A row costs by the number of operators, hardly by their
-work: so terms are gathered and multiplied whole vectors at a time.
+work: so terms are weighed and added whole vectors at a time. Products in double have the same bits
+for any number of rows, which the certificate holds them to.
 
 Source: Athey, Tibshirani and Wager, "Generalized random forests", Annals of Statistics 47 (2019),
 section 4 (bootstrap of little bags); the correction for few bags is EconML's.
@@ -25,34 +26,34 @@ from training.trees import BRANCH_LEQ, SUM, Parts
 from training.uplift.evaluation import HALF_WIDTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 LEAF = -1  # child of a leaf in the trees' arrays
-VARIANCE_DEGREE = 28  # within 3e-10 of the correction for up to 25 bags
-ENDS = ((0.0, -1.0, 1.0, 0.0),)  # half a width among effect, lower and upper end and propensity
-# Columns of the leaf table: moments, and numbers that products of their means are made of.
-ALPHA0, ALPHA1, J00, J01, MINUS_J01, ONE, MINUS_ONE, MINUS_TWO, NONE = range(9)
-# Stands for 0: powers of it are still numbers, so nothing is divided by 0 where all trees agree.
-NOTHING = 1e-35
-# What a tree leaves over is p - theta_0 q, over det J: the sums p, q, -p and 0 (columns) of its
-# moments (rows), each weight a product of two means over all trees.
+ENDS = (0.0, -1.0, 1.0, 0.0)  # half a width among effect, lower and upper end and propensity
+WIDTH_DEGREE = 16  # within 2e-8 of the corrected width for 16 bags
+# Columns of the leaf table: moments, and numbers that sums over them are weighted by.
+ALPHA0, ALPHA1, J00, J01, ONE, MINUS_ONE, MINUS_ALPHA1, MINUS_J01, NONE = range(9)
+# Sums of a tree's moments, each moment weighted by a mean over all trees. With J_11 = 1, the mean
+# of DETERMINANT is det J = J_00 - J_01^2, and theta_0 that of NUMERATOR over it.
+NUMERATOR, DETERMINANT, MINUS_NUMERATOR, SLOPE, AWAY = range(5)
 SUMS = {
-    (ALPHA0, 0): (ONE, ONE),
-    (ALPHA1, 0): (MINUS_ONE, J01),
-    (J01, 0): (MINUS_ONE, ALPHA1),
-    (ONE, 0): (J01, ALPHA1),
-    (J00, 1): (ONE, ONE),
-    (J01, 1): (MINUS_TWO, J01),
-    (ONE, 1): (J01, J01),
-    (ALPHA0, 2): (MINUS_ONE, ONE),
-    (ALPHA1, 2): (ONE, J01),
-    (J01, 2): (ONE, ALPHA1),
-    (ONE, 2): (MINUS_J01, ALPHA1),
+    (ALPHA0, NUMERATOR): ONE,
+    (ALPHA1, NUMERATOR): MINUS_J01,
+    (J00, DETERMINANT): ONE,
+    (J01, DETERMINANT): MINUS_J01,
+    (ALPHA0, MINUS_NUMERATOR): MINUS_ONE,
+    (ALPHA1, MINUS_NUMERATOR): J01,
+    (ALPHA0, SLOPE): J01,
+    (J00, SLOPE): MINUS_ALPHA1,
+    (J01, AWAY): ONE,
+    (ONE, AWAY): MINUS_J01,
 }
+# Which mean over all trees weighs each of a tree's sums in what the tree leaves over: J^-1 (alpha -
+# J theta) of the tree, times det J^2. The mean of AWAY is 0: sums that count as means only.
+CROSSED = ((DETERMINANT,), (MINUS_NUMERATOR,), (AWAY,), (AWAY,), (SLOPE,))
+LEAST = 1e-300  # where every tree says the same there is no error to divide by
 
 
 def forest_of(estimator: Any) -> Any:  # noqa: ANN401 - EconML is not typed
@@ -61,18 +62,23 @@ def forest_of(estimator: Any) -> Any:  # noqa: ANN401 - EconML is not typed
     return forest
 
 
-def add_forest(parts: Parts, estimator: Any) -> str:  # noqa: ANN401 - as above
-    """Add effect, lower and upper end of its 95 % interval, and a 0, shape (n, 4)."""
+def add_forest(parts: Parts, estimator: Any, beside: str) -> str:  # noqa: ANN401 - as above
+    """Add effect, lower and upper end of its 95 % interval, and the propensity, shape (n, 4).
+
+    Args:
+        parts: The graph.
+        estimator: EconML's.
+        beside: Three zeros and the propensity, shape (1, 4) or (n, 4).
+    """
     forest = forest_of(estimator)
     numbers, table = _leaf_numbers(parts, forest)
     index = parts.node("Cast", [numbers], "leaf_index", to=TensorProto.INT64)
     moments = parts.node("Gather", [parts.constant("leaf_table", table), index], "moments", axis=0)
-    whole, left = _add_balance(parts, moments)
-    half = parts.node("Sqrt", [_add_variance(parts, left, forest.slices_)], "half")
-    add, mul, div = (_binary(parts, operator) for operator in ("Add", "Mul", "Div"))
-    determinant = _gather(parts, whole, [1])
-    width = mul(div(half, determinant), parts.constant("ends", ENDS))
-    return div(add(_gather(parts, whole, [0, 0, 0, 3]), width), determinant)
+    ratios, left = _add_balance(parts, moments)
+    width = _add_width(parts, left, forest.slices_, beside)
+    places = np.zeros((AWAY + 1, len(ENDS)))
+    places[NUMERATOR, :3] = 1.0
+    return parts.node("Gemm", [ratios, parts.constant("effect_places", places), width], "answers")
 
 
 def leaf_table(forest: Any) -> tuple[list[Any], Floats]:  # noqa: ANN401 - as above
@@ -85,10 +91,10 @@ def leaf_table(forest: Any) -> tuple[list[Any], Floats]:  # noqa: ANN401 - as ab
     for tree in trees:
         leaves = np.flatnonzero(tree.children_left == LEAF)
         alpha, jacobian = tree.precond[leaves], tree.jac[leaves]
-        table = np.full((len(leaves), NONE + 1), NOTHING)
+        table = np.zeros((len(leaves), NONE + 1))
         table[:, [ALPHA0, ALPHA1]], table[:, [J00, J01]] = alpha[:, :2], jacobian[:, :2]
-        table[:, MINUS_J01] = -jacobian[:, 1]
-        table[:, [ONE, MINUS_ONE, MINUS_TWO]] = 1.0, -1.0, -2.0
+        table[:, [ONE, MINUS_ONE]] = 1.0, -1.0
+        table[:, MINUS_ALPHA1], table[:, MINUS_J01] = -alpha[:, 1], -jacobian[:, 1]
         rows.append(table)
     return trees, np.concatenate(rows)
 
@@ -155,78 +161,85 @@ def floor32(thresholds: Floats) -> NDArray[np.float32]:
 
 
 def _add_balance(parts: Parts, moments: str) -> tuple[str, str]:
-    """Add the means of SUMS (n, 4), and what each tree leaves over times det J^2 (n, trees, 1).
+    """Add the means of SUMS over det J, shape (n, 5), and what each tree leaves over, (n, trees).
 
-    With J_11 = 1, det J = J_00 - J_01^2 is the mean of q, and theta_0 = (alpha_0 - J_01 alpha_1)
-    / det J that of p over it; theta_1 = alpha_1 - J_01 theta_0 is put in.
+    The mean over all trees of what they leave over is 0, as theta is where they balance.
     """
     means = _reduce(parts, "ReduceMean", moments)
-    factors = [np.full((NONE + 1, 4), NONE) for _ in range(2)]
-    for place, pair in SUMS.items():
-        for factor, column in zip(factors, pair, strict=True):
-            factor[place] = column
-    left, right = (_gather(parts, means, columns) for columns in factors)
-    # One product a row, so a row has the same bits in any batch.
-    sums = parts.node("MatMul", [moments, _binary(parts, "Mul")(left, right)], "sums")
+    weights = np.full((NONE + 1, AWAY + 1), NONE)
+    for place, column in SUMS.items():
+        weights[place] = column
+    sums = parts.node("MatMul", [moments, _gather(parts, means, weights)], "sums")
     whole = _reduce(parts, "ReduceMean", sums)
-    crossed = _gather(parts, whole, [[1], [2], [3], [3]])
-    return whole, parts.node("MatMul", [sums, crossed], "left_over")
+    determinant = _column(parts, whole, DETERMINANT, AWAY + 1)
+    ratios = parts.node("Div", [whole, determinant], "ratios")
+    crossed = _gather(parts, parts.node("Div", [ratios, determinant], "smaller"), CROSSED)
+    left = parts.node("MatMul", [sums, crossed], "left_over_each")
+    return ratios, parts.node("Squeeze", [left, parts.constant("last", [2], np.int64)], "left_over")
 
 
-def _add_variance(parts: Parts, left: str, bags: list[Any]) -> str:
-    """Add the square of half the interval's width (n, 1) of what trees leave over, (n, trees, 1).
+def _add_width(parts: Parts, left: str, bags: list[Any], beside: str) -> str:
+    """Add half the interval's width among ENDS, and what is beside, of what trees leave over.
 
-    The mean over all trees is 0, as theta is where they balance: it is left out. What counts are
-    the variance between bags and the part of it that single trees bring about; times the greater of
-    the two, the corrected variance depends on their difference alone, in units of the greater: a
+    What counts are the variance between bags and the part of it that single trees bring about. In
+    units of the greater of the two, the corrected variance depends on their difference alone: a
     polynomial of a number from -1 to 1.
     """
     count, size = len(bags), len(bags[0])
-    bag = np.zeros((count, count * size))
+    trees = count * size
+    scale = 1.0 / math.sqrt(trees * (size - 1.0))
+    bag = np.zeros((trees, count))
     for number, members in enumerate(bags):
-        bag[number, members] = 1.0 / math.sqrt(size)
-    bagged = parts.node("MatMul", [parts.constant("bags", bag), left], "bagged")
-    of_bags = _reduce(parts, "ReduceSumSquare", bagged)
-    of_trees = _reduce(parts, "ReduceSumSquare", left)
-    sub, mul, div = (_binary(parts, operator) for operator in ("Sub", "Mul", "Div"))
-    within = sub(of_trees, of_bags)
-    between = mul(of_bags, parts.constant("bag_size", size - 1.0))
-    greater = parts.node("Max", [between, within], "greater")
-    place = div(sub(between, within), greater)
-    weights = _variance_weights(count) * HALF_WIDTH**2 / (count * size * (size - 1.0))
-    powers = parts.constant("powers", [np.arange(len(weights), dtype=np.float64)])
+        bag[members, number] = scale / math.sqrt(size)
+    bagged = parts.node("MatMul", [left, parts.constant("bags", bag)], "bagged")
+    # Variance between bags, that of single trees, and the first less the second.
+    of_trees = parts.constant("of_trees", [[0.0, scale**2, -(scale**2)]] * trees)
+    of_bags = parts.constant("of_bags", [[size - 1.0, -1.0, float(size)]] * count)
+    least = parts.constant("least", [LEAST, LEAST, 0.0])
+    found = parts.node("Gemm", [_square(parts, left), of_trees, least], "of_single_trees")
+    found = parts.node("Gemm", [_square(parts, bagged), of_bags, found], "variances")
+    greater = _reduce(parts, "ReduceMax", found, keep=1)
+    place = parts.node("Div", [_column(parts, found, 2, 3), greater], "place")
+    weights = _width_weights(count)
+    powers = parts.constant("powers", [np.arange(len(weights))])
     terms = parts.node("Pow", [place, powers], "terms")
-    weighted = mul(terms, parts.constant("variance_weights", [weights]))
-    return mul(_reduce(parts, "ReduceSum", weighted, keep=1), greater)
+    scaled = parts.node("Mul", [terms, parts.node("Sqrt", [greater], "root")], "scaled_terms")
+    halves = parts.constant("width_weights", HALF_WIDTH * np.outer(weights, ENDS))
+    return parts.node("Gemm", [scaled, halves, beside], "half_widths")
 
 
-def _variance_weights(bags: int) -> Floats:
-    """Return the polynomial of the corrected variance by the difference, both in the greater.
+def _width_weights(bags: int) -> Floats:
+    """Return the polynomial of the corrected deviation by the difference, both in the greater.
 
-    The mean of a variance known with a normal error but not below 0: the difference, plus the error
-    times the normal's density over its distribution function.
+    The variance is the mean of one known with a normal error but not below 0: the difference, plus
+    the error times the normal's density over its distribution function.
     """
     error = math.sqrt(2.0 / bags)
 
-    def variance(place: Floats) -> Floats:
+    def deviation(place: Floats) -> Floats:
         off = place / error
-        found: Floats = np.exp(-0.5 * off**2 - 0.5 * math.log(2.0 * math.pi) - log_ndtr(off))
-        return place + error * found
+        above = np.exp(-0.5 * off**2 - 0.5 * math.log(2.0 * math.pi) - log_ndtr(off))
+        found: Floats = np.sqrt(place + error * above)
+        return found
 
-    return np.asarray(cheb2poly(Chebyshev.interpolate(variance, VARIANCE_DEGREE).coef))
-
-
-def _binary(parts: Parts, operator: str) -> Callable[[str, str], str]:
-    def add(left: str, right: str) -> str:
-        return parts.node(operator, [left, right], f"{operator.lower()}_{len(parts.nodes)}")
-
-    return add
+    return np.asarray(cheb2poly(Chebyshev.interpolate(deviation, WIDTH_DEGREE).coef))
 
 
 def _gather(parts: Parts, values: str, columns: object) -> str:
     number = len(parts.nodes)
     index = parts.constant(f"columns_{number}", columns, np.int64)
     return parts.node("Gather", [values, index], f"gathered_{number}", axis=1)
+
+
+def _square(parts: Parts, values: str) -> str:
+    return parts.node("Mul", [values, values], f"squared_{len(parts.nodes)}")
+
+
+def _column(parts: Parts, values: str, column: int, width: int) -> str:
+    """Add one column of (n, width), shape (n, 1): a product takes half the time of a gather."""
+    number = len(parts.nodes)
+    one = parts.constant(f"column_{number}", np.eye(width)[:, [column]])
+    return parts.node("MatMul", [values, one], f"taken_{number}")
 
 
 def _reduce(parts: Parts, operator: str, values: str, *, keep: int = 0) -> str:

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.uplift.stages import LIGHT, Boosted, Chosen, Propensity, Ridge
+from training.uplift.stages import Boosted, Chosen, Propensity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float32]
 
 S, T, X, FOREST = "s", "t", "x", "forest"
-T_BOOSTED, X_BOOSTED, X_LINEAR = "t_boosted", "x_boosted", "x_linear"
+T_BOOSTED, X_BOOSTED, X_STUMPS = "t_boosted", "x_boosted", "x_stumps"
 # Where an arm is scarce, learners differ by noise mostly, and a mean of unlike ones has less of it.
-# The steady one is of two that follow it least: small trees of all units, and plain lines, next to
-# unpenalised, as a penalty found on a scarce arm is noise too.
+# The steady one is of two that follow it least: small trees of all units, and trees of one split
+# each, which add up what single covariates do and stop before they follow pairs of them.
 MEAN, STEADY = "mean", "steady"
-MEANS = {STEADY: (S, X_LINEAR), MEAN: (S, T, X)}
+MEANS = {STEADY: (S, X_STUMPS), MEAN: (S, T, X)}
 FOREST_TREES = 64  # bags of four: more would make a row cost more than its error shrinks
 FOLDS = 5
 
@@ -183,9 +183,9 @@ def _x_boosted(units: Units, assignment: Assignment, seed: int) -> XLearner:
     return XLearner(models=Boosted(seed), propensity_model=assignment.propensity())
 
 
-def _x_linear(units: Units, assignment: Assignment, seed: int) -> XLearner:
-    del units, seed
-    return XLearner(models=Ridge(LIGHT), propensity_model=assignment.propensity())
+def _x_stumps(units: Units, assignment: Assignment, seed: int) -> XLearner:
+    del units
+    return XLearner(models=Boosted(seed, leaves=2), propensity_model=assignment.propensity())
 
 
 def _mean(units: Units, assignment: Assignment, seed: int) -> MeanOf:
@@ -222,7 +222,7 @@ LEARNERS: dict[str, Callable[[Units, Assignment, int], Any]] = {
     T_BOOSTED: _t_boosted,
     X: _x_learner,
     X_BOOSTED: _x_boosted,
-    X_LINEAR: _x_linear,
+    X_STUMPS: _x_stumps,
     MEAN: _mean,
     STEADY: _steady,
     FOREST: _forest,

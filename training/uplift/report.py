@@ -100,8 +100,8 @@ def _add_learners(page: Page, found: Assessment) -> None:
             for name in found.effects
         ],
         "AUUC is 0.5 by chance. Of the learners whose risk is near the least (one standard error, "
-        "or half a percent), a mean of several is taken, the steady one of S and linear X learner "
-        "first, else the one of the greatest robust AUUC; "
+        "or half a percent), a mean of several is taken, the steady one of S learner and X on "
+        "stumps first, else the one of the greatest robust AUUC; "
         f"choosing adds {found.optimism:.3f} by chance, so the chosen one's is "
         f"{found.headline}.",
     )

@@ -19,8 +19,10 @@ from training.tables import reading
 from training.uplift.card import model_card
 from training.uplift.certificate import certify
 from training.uplift.evaluation import (
+    CHANCE,
     SHARES,
     Figure,
+    auuc,
     calibration_line,
     qini,
     root_error,
@@ -123,7 +125,7 @@ def train_uplift(settings: Settings, run: UpliftRun, tell: Callable[[str], None]
     if run.truth is not None:
         truth = read_truth(run.truth, units.unit_ids.tolist())
         truth = -truth if run.lower_is_better else truth
-        metrics["root_pehe"] = root_error(assessment.effects[assessment.chosen], truth)
+        metrics |= beside_truth(assessment, truth)
     tell("export and certificate")
     line = calibration_line(assessment.effects[fitted.name], assessment.outcomes.scores)
     graph = build_graph(fitted, line, units.rows.shape[1])
@@ -178,6 +180,28 @@ def metrics_of(assessment: Assessment) -> dict[str, float]:
     for name, figure in assessment.auuc.items():
         metrics[f"auuc/{name}"] = figure.value
     return metrics
+
+
+def beside_truth(assessment: Assessment, truth: NDArray[np.float64]) -> dict[str, float]:
+    """Return the error of the chosen learner's effects, and how near its area is to the truth's.
+
+    Args:
+        assessment: What held-out units say of each learner.
+        truth: Known effect of each unit, shape (n,).
+
+    Returns:
+        ``root_pehe``; ``oracle_auuc``, the area of a ranking by the known effects on the same
+        outcomes; ``share_of_oracle``, what the chosen ranking is above chance over what that is,
+        where that is above chance at all.
+    """
+    found = {
+        "root_pehe": root_error(assessment.effects[assessment.chosen], truth),
+        "oracle_auuc": auuc(truth, assessment.outcomes),
+    }
+    oracle = found["oracle_auuc"] - CHANCE
+    if oracle > 0:
+        found["share_of_oracle"] = (assessment.headline.value - CHANCE) / oracle
+    return found
 
 
 def read_truth(file: Path, unit_ids: list[str]) -> NDArray[np.float64]:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PENALTIES = tuple(np.logspace(-2, 5, 22).tolist())
-LIGHT = (1.0,)  # settles columns that say the same, and no more
+PENALTIES = np.logspace(-2, 5, 22).tolist()
 KNOTS = (0.25, 0.5, 0.75)  # quantiles at which an additive stage may bend
 FEW_VALUES = 5  # a column of fewer is no curve
 INDEX_LIMIT = 3.5  # standard deviations of the index beyond which its curve is flat
@@ -32,21 +31,16 @@ INDEX_STEPS = 12
 FOLDS = 4
 MOST_ROWS = 6_000  # rows on which stages are compared
 LEAST_ROWS = 60  # rows below which only the simplest stage is fitted
-LEAST_PROPENSITY = 0.01
 
 
 class Ridge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A line in standardised columns, its penalty found by leaving one out."""
 
-    def __init__(self, penalties: tuple[float, ...] = PENALTIES) -> None:
-        """Take the penalties to choose from."""
-        self.penalties = penalties
-
     def fit(self, rows: Floats, target: Floats) -> Self:
         """Fit the line."""
         self.center_, scale = rows.mean(axis=0), rows.std(axis=0)
         self.scale_ = np.where(scale > 0, scale, 1.0)
-        line = RidgeCV(list(self.penalties)).fit((rows - self.center_) / self.scale_, target)
+        line = RidgeCV(PENALTIES).fit((rows - self.center_) / self.scale_, target)
         self.weights_, self.penalty_ = np.asarray(line.coef_), float(line.alpha_)
         self.intercept_ = float(line.intercept_)
         return self
@@ -269,5 +263,5 @@ class Propensity(BaseEstimator):  # type: ignore[misc]
         score = np.full(len(rows), self.start_)
         if not self.constant:
             score += self.bends_.pieces(rows) @ self.slopes_
-        on = np.clip(expit(score), LEAST_PROPENSITY, 1.0 - LEAST_PROPENSITY)
+        on = expit(score)
         return np.stack([1.0 - on, on], axis=1)

@@ -115,6 +115,9 @@ def test_calibration_of_true_effects_is_a_line_of_slope_one() -> None:
     assert line.slope == pytest.approx(1.0, abs=0.1)
     low, high = line.ends(np.array([line.center]))
     assert low[0] < 1.0 < high[0]
+    low, high = line.interval(np.array([line.center - 9.0, line.center, line.center + 9.0]))
+    assert (low <= line.center + np.array([-9.0, 0.0, 9.0])).all()
+    assert (high >= line.center + np.array([-9.0, 0.0, 9.0])).all()
     groups = calibration(effect, outcomes)
     held = [one.observed.lower <= one.predicted <= one.observed.upper for one in groups]
     assert sum(held) >= 8

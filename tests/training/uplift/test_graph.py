@@ -78,6 +78,40 @@ def test_a_row_on_a_threshold_goes_the_way_it_goes_in_double() -> None:
         assert np.array_equal(rows <= floor32(thresholds), rows.astype(np.float64) <= thresholds)
 
 
+@pytest.mark.parametrize("name", ["s", "t", "x_stumps", "steady", "forest"])
+@pytest.mark.parametrize("slope", [0.0, 0.8, 3.0])
+def test_the_interval_holds_the_effect_it_stands_beside(
+    name: str, slope: float, chosen_by_buyers: Units
+) -> None:
+    rng = np.random.default_rng(6)
+    model = fitted(name, chosen_by_buyers, random=False)
+    # A band so narrow that it misses nearly every predicted effect.
+    line = dataclasses.replace(LINE, slope=slope, level_variance=1e-9, slope_variance=1e-9)
+    features = chosen_by_buyers.rows.shape[1]
+    session = open_session(build_graph(model, line, features))
+    seen = chosen_by_buyers.rows
+    far = rng.choice([0.0, 1.0, -1e6, 1e6, 1e12, -1e12, 1e-40], size=(500, features))
+    near = seen[:500] + rng.standard_normal((500, features)) * seen.std(axis=0)
+    for rows in (seen, near.astype(np.float32), far.astype(np.float32)):
+        effect, lower, upper, propensity = run_effects(session, rows).T
+        assert (lower <= effect).all()
+        assert (effect <= upper).all()
+        assert ((propensity > 0) & (propensity < 1)).all()
+
+
+@pytest.mark.parametrize("name", ["steady", "forest"])
+def test_a_number_nobody_knows_gives_no_number_or_an_interval_that_holds(
+    name: str, lottery: Units
+) -> None:
+    model = fitted(name, lottery, random=True)
+    rows = lottery.rows[:50].copy()
+    rows[np.arange(50), np.arange(50) % rows.shape[1]] = np.nan
+    session = open_session(build_graph(model, LINE, rows.shape[1]))
+    effect, lower, upper, _ = run_effects(session, rows).T
+    held = (lower <= effect) & (effect <= upper)
+    assert (held | np.isnan(effect)).all()
+
+
 def test_the_forest_says_what_effects_of_equal_units_vary_by(lottery: Units) -> None:
     model = fitted("forest", lottery, random=True)
     answers = run_effects(

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Callable[[], Any]] = {
     "boosted T": lambda: TLearner(models=_BOOSTED()),
     "boosted X": lambda: XLearner(models=_BOOSTED()),
 }
+DRAWS = 6  # of folds and of the treated that are kept
 pytestmark = pytest.mark.real_data
 
 
@@ -54,23 +55,31 @@ def real_data() -> Path:
     return folder
 
 
-def brought(source: Path, recipe: str, data: Path) -> Path:
+def brought(source: Path, recipe: Path, data: Path) -> Path:
     sender = Sender("test", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-    order = Order(source, recipe=load_recipe(RECIPES / recipe))
+    order = Order(source, recipe=load_recipe(recipe))
     import_file(data, order, sender, tell=lambda _: None)
     return data
 
 
-def test_effects_of_the_infant_program_are_found(real_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("replication", [1, 2, 3])
+def test_effects_of_the_infant_program_are_found(
+    replication: int, real_data: Path, tmp_path: Path
+) -> None:
     source = real_data / "ihdp" / "dev.parquet"
-    units = read_experiment(brought(source, "ihdp.toml", tmp_path / "data"))
+    text = (RECIPES / "ihdp.toml").read_text(encoding="utf-8")
+    recipe = tmp_path / "ihdp.toml"
+    recipe.write_text(text.replace("^1$", f"^{replication}$"), encoding="utf-8")
+    units = read_experiment(brought(source, recipe, tmp_path / "data"))
     known = pl.read_parquet(source).with_row_index("row", offset=1)
     effect = dict(zip(known["row"].cast(pl.String), known["mu1"] - known["mu0"], strict=True))
     assignment = assignment_of(units, 0)
     assert not assignment.random
     found = assess(units, assignment, 0, lambda _: None)
     truth = pl.Series([effect[unit] for unit in units.unit_ids]).to_numpy()
-    assert root_error(found.effects[found.chosen], truth) < 1.0
+    error = root_error(found.effects[found.chosen], truth)
+    sys.stdout.write(f"replication {replication}: {found.chosen}, root PEHE {error:.2f}\n")
+    assert error < 1.0
     assert found.auuc[found.chosen].lower > 0.5
 
 
@@ -102,21 +111,25 @@ def test_at_a_fifth_treated_the_steady_mean_ranks_no_worse_than_econml(
     real_data: Path, tmp_path: Path
 ) -> None:
     source = real_data / "hillstrom" / "dev.csv.gz"
-    units = read_experiment(brought(source, "hillstrom.toml", tmp_path / "data"))
-    draws = [areas_of_a_draw(units, seed) for seed in range(3)]
-    mean = {name: float(np.mean([one[name] for one in draws])) for name in draws[0]}
-    sys.stdout.write(f"{mean}\n")
-    assert mean[STEADY] >= max(mean[name] for name in DEFAULTS)
-    assert mean["lower end"] > 0.55
+    units = read_experiment(brought(source, RECIPES / "hillstrom.toml", tmp_path / "data"))
+    draws = [areas_of_a_draw(units, seed) for seed in range(DRAWS)]
+    best = np.array([max(one[name] for name in DEFAULTS) for one in draws])
+    own, lower = (np.array([one[name] for one in draws]) for name in (STEADY, "lower end"))
+    for row in zip(own, lower, best, strict=True):
+        sys.stdout.write("steady {:.3f}, lower end {:.3f}, best of EconML {:.3f}\n".format(*row))
+    means = own.mean(), lower.mean(), best.mean()
+    sys.stdout.write("mean: {:.3f}, lower end {:.3f}, best of EconML {:.3f}\n".format(*means))
+    assert own.mean() >= best.mean()
+    assert (own >= best - 0.01).all()  # a third of the standard error
+    assert (lower > 0.55).sum() > DRAWS / 2
 
 
 def test_the_mens_mail_has_no_signal(real_data: Path, tmp_path: Path) -> None:
     text = (RECIPES / "hillstrom.toml").read_text(encoding="utf-8")
     recipe = tmp_path / "mens.toml"
     recipe.write_text(text.replace("Womens E-Mail", "Mens E-Mail"), encoding="utf-8")
-    sender = Sender("test", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-    order = Order(real_data / "hillstrom" / "dev.csv.gz", recipe=load_recipe(recipe))
-    import_file(tmp_path / "data", order, sender, tell=lambda _: None)
-    units = read_experiment(tmp_path / "data")
+    source = real_data / "hillstrom" / "dev.csv.gz"
+    units = read_experiment(brought(source, recipe, tmp_path / "data"))
     found = assess(units, assignment_of(units, 0), 0, lambda _: None)
+    sys.stdout.write(f"{found.chosen}, AUUC {found.headline}: {found.verdict}\n")
     assert found.verdict == NO_SIGNAL

@@ -56,6 +56,8 @@ def test_a_run_registers_what_it_found(
     assert result.metrics is not None
     assert result.metrics["auuc_lower"] > 0.5
     assert result.metrics["root_pehe"] < 1.5
+    assert result.metrics["oracle_auuc"] > 0.7
+    assert 0.5 < result.metrics["share_of_oracle"] < 1.3
     assert len(steps) <= STEPS
     (version,) = Registry(home).versions("uplift")
     assert version.metrics["auuc"] == pytest.approx(result.metrics["auuc"])

@@ -169,11 +169,11 @@ class PredictUpliftResponse(_message.Message):
 
     @_builtins.property
     def lower(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Lower end of the 95 % interval."""
+        """Lower end of the 95 % interval, never above the effect."""
 
     @_builtins.property
     def upper(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Upper end of the 95 % interval."""
+        """Upper end of the 95 % interval, never below the effect."""
 
     @_builtins.property
     def propensities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
