@@ -88,6 +88,11 @@ class Settings:
         return self.home / "monitoring"
 
     @property
+    def kept(self) -> Path:
+        """Where batch runs keep what they read, for the next one; it may be deleted at any time."""
+        return self.home / "kept"
+
+    @property
     def tracking_uri(self) -> str:
         """MLflow's tracking and registry store."""
         return self.registry_uri or f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"

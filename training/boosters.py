@@ -2,9 +2,9 @@
 
 Days are told by three boosters. The first is fitted to the square root of the target, where sizes
 err alike, by Huber's loss, under which a far-out sale pulls little; its square leans toward the
-median. The second is fitted to the target itself, for the mean. The median is taken halfway between
-the two, which erred less on days to come than either, and than a booster of the .5 quantile: the
-sign of an error, which is all such a booster sees, says less than its size. The third is fitted to
+median. The second is fitted to the target itself, for the mean. The median is taken between the
+two, which erred less on days to come than either, and than a booster of the .5 quantile: the sign
+of an error, which is all such a booster sees, says less than its size. The third is fitted to
 how far roots fell from the first, which is one spread for both sides.
 
 Covers are told by boosters of three quantiles and one of the mean.
@@ -30,7 +30,7 @@ CORES = 2
 # Least spread in units of the series' scale: a series whose trees see no spread still gets the
 # calibrated one.
 MIN_SPREAD = 0.05
-HALF = 0.5  # the median is so much of the mean, the rest of the squared root
+ROOT_SHARE = 0.7  # the median is so much of the squared root, the rest of the mean
 _MEAN: dict[str, Any] = {"objective": "regression"}
 _ROOT: dict[str, Any] = {"objective": "huber", "alpha": 0.5}
 # A spread varies little beside a level: half the trees, of half the leaves, say as much of it.
@@ -112,7 +112,8 @@ def outline(boosters: DayBoosters | CoverBoosters, features: NDArray[np.float32]
         below, above = middle - low, high - middle
     else:
         root, spread, mean = said
-        middle = (np.maximum(root, 0.0) ** 2 + np.maximum(mean, 0.0)) * HALF
+        middle = np.maximum(root, 0.0) ** 2 * ROOT_SHARE
+        middle += np.maximum(mean, 0.0) * (1.0 - ROOT_SHARE)
         # A root that is off by s is, squared, off by about 2 s times the root.
         below = above = 2.0 * np.sqrt(middle) * spread
     return Outline(mean, middle, np.maximum(below, MIN_SPREAD), np.maximum(above, MIN_SPREAD))

@@ -150,7 +150,7 @@ def calibration_origins(days: int, horizon: int) -> tuple[list[int], int]:
 
 def _completed(panel: Panel) -> NDArray[np.float64]:
     (_, _, completed), *_ = demand_states(panel.history, [panel.history.days - 1])
-    return completed
+    return panel.with_closed(completed)
 
 
 def _before(rows: Rows, origin: int) -> Rows:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 NO_PLAN_SHARE = 0.3
 # A cover's sum is a demand, not a sale, where at most this share of it was completed.
 MAX_COMPLETED_SHARE = 0.02
-DAYS_PER_SERIES = 7
+# Days drawn of a series at an origin. They resemble each other, so few are taken of many series;
+# where series are few, more of each.
+LEAST_DAYS, MOST_DAYS = 2, 7
+# Covers drawn of a series where series are few; of many, fewer in the proportion of the days.
 COVERS_PER_SERIES = 3
 # Few origins are calibrated on: more covers of each cost little and halve the noise of a quantile.
 SEEN_COVERS_PER_SERIES = 9
@@ -109,8 +112,11 @@ def sample_rows(
     Returns:
         The rows of the daily and of the cover head.
     """
-    draw = _Draw(panel, completed, np.random.default_rng(ask.seed))
-    drawn = max(1, round(ask.count / min(ask.horizon, DAYS_PER_SERIES) / len(origins)))
+    sold = panel.with_closed(panel.history.quantity)
+    days = days_per_series(ask, len(origins), sold.shape[1])
+    share = days / min(ask.horizon, MOST_DAYS)
+    draw = _Draw(panel, sold, completed, np.random.default_rng(ask.seed), days, share)
+    drawn = max(1, round(ask.count / days / len(origins)))
     daily_parts, cover_parts = [], []
     for origin, records in records_at(panel, origins, future="realised"):
         reach = min(ask.horizon, ask.last - origin)
@@ -128,6 +134,18 @@ def sample_rows(
     return Rows.join(daily_parts), Rows.join(cover_parts)
 
 
+def days_per_series(ask: Sampling, origins: int, series: int) -> int:
+    """Return how many days are drawn of each series drawn at an origin.
+
+    Example:
+        >>> ask = Sampling(horizon=14, last=60, count=100_000, seed=1)
+        >>> days_per_series(ask, 50, 40_000), days_per_series(ask, 50, 500)
+        (2, 4)
+    """
+    needed = -(-ask.count // (origins * series))
+    return min(ask.horizon, max(LEAST_DAYS, min(needed, MOST_DAYS)))
+
+
 @dataclass(frozen=True, slots=True)
 class _At:
     """Series whose rows are drawn at an origin, for one target."""
@@ -142,8 +160,11 @@ class _Draw:
     """Draws rows and their targets from a panel."""
 
     panel: Panel
+    sold: NDArray[np.float64]
     completed: NDArray[np.float64]
     rng: np.random.Generator
+    days: int  # drawn of each series
+    share: float  # of the days, and covers, that are drawn of each where series are few
 
     def daily(self, records: SeriesRecords, reach: int, *, sales: bool) -> NDArray[np.float32]:
         """Return the rows of every day ahead, shape (series, reach, features)."""
@@ -153,7 +174,7 @@ class _Draw:
 
     def daily_targets(self, daily: NDArray[np.float32], at: _At) -> Rows:
         """Return some days of each series; of a demand only days in stock."""
-        reach, days = daily.shape[1], min(daily.shape[1], DAYS_PER_SERIES)
+        reach, days = daily.shape[1], min(daily.shape[1], self.days)
         sold = self._ahead(self.panel.history.quantity, at, reach)
         available = self._ahead(self.panel.history.available, at, reach)
         # Days are drawn without replacement, near ones more often (Efraimidis and Spirakis 2006).
@@ -173,24 +194,27 @@ class _Draw:
     def cover_targets(self, daily: NDArray[np.float32], at: _At, *, seen: bool) -> Rows:
         """Return some covers of each series: sums of sales, or of demand little of it completed."""
         reach = daily.shape[1]
-        sums = np.cumsum(self._ahead(self.panel.history.quantity, at, reach), axis=1)
+        sums = np.cumsum(self._ahead(self.sold, at, reach), axis=1)
         demanded = np.cumsum(self._ahead(self.completed, at, reach), axis=1)
         available = self._ahead(self.panel.history.available, at, reach)
         in_stock = np.logical_and.accumulate(available >= IN_STOCK, axis=1)
         near = _nearness(reach)
         parts = []
-        for _ in range(SEEN_COVERS_PER_SERIES if seen else COVERS_PER_SERIES):
+        most = SEEN_COVERS_PER_SERIES if seen else COVERS_PER_SERIES
+        for _ in range(max(1, round(most * self.share))):
             covers = self.rng.choice(reach, len(sums), p=near / near.sum()) + 1
             last = (np.arange(len(sums)), covers - 1)
             total = (sums if at.sales else demanded)[last]
             keep = ~np.isnan(total) & (total - sums[last] <= MAX_COMPLETED_SHARE * total)
             if seen and not at.sales:
                 keep &= in_stock[last]
-            scale = _scale(daily)[keep]
+            features = cover_rows(daily, covers)
+            keep &= features[:, COLUMN["horizon"]] > 0  # some day of it is open
+            scale, features = _scale(daily)[keep], features[keep]
             parts.append(
                 Rows(
-                    features=cover_rows(daily, covers)[keep],
-                    target=total[keep] / covers[keep] / scale,
+                    features=features,
+                    target=total[keep] / features[:, COLUMN["horizon"]] / scale,
                     scale=scale,
                     series=at.series[keep],
                     origin=np.full(scale.size, at.origin),
@@ -210,7 +234,9 @@ def _nearness(reach: int) -> NDArray[np.float64]:
 
 
 def _scale(daily: NDArray[np.float32]) -> NDArray[np.float64]:
-    return daily[:, 0, COLUMN["scale"]].astype(np.float64)
+    # That of a day planned closed is 0.
+    scale: NDArray[np.float64] = daily[:, :, COLUMN["scale"]].max(axis=1).astype(np.float64)
+    return scale
 
 
 def hidden_columns(days: int, yearly: Sequence[str]) -> NDArray[np.bool_]:

@@ -16,8 +16,7 @@ from onnx import TensorProto, helper
 
 from serving.adapters.demand import COVER, ROWS, UNITS
 from serving.domain.features import COLUMN, FEATURES
-from training.boosters import HALF as HALFWAY
-from training.boosters import MIN_SPREAD, CoverBoosters, DayBoosters
+from training.boosters import MIN_SPREAD, ROOT_SHARE, CoverBoosters, DayBoosters
 from training.trees import ROWS64, Parts, add_trees, model_bytes
 
 if TYPE_CHECKING:
@@ -148,8 +147,10 @@ def _add_day(parts: Parts, trees: Mapping[str, str], zero: str) -> _Centre:
     """Add what the boosters of days say; see training.boosters."""
     root = parts.node("Max", [trees["root"], zero], "root_floored")
     mean = parts.node("Max", [trees["mean"], zero], "mean_floored")
-    both = parts.node("Add", [parts.node("Mul", [root, root], "square"), mean], "both")
-    middle = parts.node("Mul", [both, parts.constant("halfway", HALFWAY)], "middle")
+    square = parts.node("Mul", [root, root], "square")
+    of_root = parts.node("Mul", [square, parts.constant("root_share", ROOT_SHARE)], "of_root")
+    share = parts.constant("mean_share", 1.0 - ROOT_SHARE)
+    middle = parts.node("Add", [of_root, parts.node("Mul", [mean, share], "of_mean")], "middle")
     twice = parts.node("Mul", [trees["spread"], parts.constant("two", 2.0)], "twice_spread")
     gap = parts.node("Mul", [parts.node("Sqrt", [middle], "middle_root"), twice], "gap")
     spread = parts.node("Max", [gap, parts.constant("min_spread", MIN_SPREAD)], "sides")

@@ -5,19 +5,19 @@ Training and materialisation both start here, so both see the same past.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from serving.domain.history import History
 from serving.domain.periods import period_of
-from training.chunks import product_chunks, span_chunks
+from training.chunks import product_chunks
 from training.features.calendars import Calendar, load_calendar
 from training.features.catalogue import Catalogue, load_catalogue
 from training.features.peers import Peers, PeerSums
 from training.features.plans import REGIME, Plan, PlanTables, load_plans, realised
-from training.features.sales import Sales, dense, open_sales, series_keys
+from training.features.sales import Before, Sales, dense, open_sales, series_keys
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -61,6 +61,8 @@ class Series:
         location: Index of each series' location in the catalogue, shape (n,).
         history: Their past, shape (days, n).
         plan: What is decided for days to come.
+        closed: Where nothing was sold because the location was planned closed, shape (days, n);
+            such days are not recorded in the history. None where no calendar tells of any.
     """
 
     skus: tuple[str, ...]
@@ -69,6 +71,7 @@ class Series:
     location: Indices
     history: History
     plan: Plan
+    closed: NDArray[np.bool_] | None = None
 
 
 class Unsold(NamedTuple):
@@ -118,6 +121,18 @@ class Panel:
     def catalogue(self) -> Catalogue:
         """Every known product and location with its attributes."""
         return self.folder.catalogue
+
+    def with_closed(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return units of the first days of the grid, 0 where the location was planned closed.
+
+        A day on which nobody could buy says nothing of a level, and so is not recorded; to a sum
+        over days it adds as certain a 0 as any.
+
+        Args:
+            units: NaN where not recorded, shape (days or fewer, n).
+        """
+        closed = self.series.closed
+        return units if closed is None else np.where(closed[: len(units)], 0.0, units)
 
     def day(self, origin: int) -> np.datetime64:
         """Return a day, or period, of the grid."""
@@ -212,7 +227,7 @@ def load_peers(folder: Folder, *, chunk: int = CHUNK_SERIES) -> Peers:
         The peers; the same bits whatever the chunk.
     """
     sums = PeerSums(folder.catalogue, folder.sales.days)
-    for skus in span_chunks(folder, chunk):
+    for skus in product_chunks(folder, chunk):
         series = read_series(folder, skus)
         sums.add(series.history, series.product, series.location)
     return sums.mean(folder.sales.first_day)
@@ -239,7 +254,11 @@ def planned_unsold(folder: Folder, sold: pl.DataFrame, last_day: np.datetime64) 
 
 def open_folder(data_dir: Path, as_of: dt.date | None) -> Folder:
     """Read what panels of a folder share; see `load_panel`."""
-    sales = open_sales(data_dir, as_of)
+    return folder_around(open_sales(data_dir, as_of), data_dir)
+
+
+def folder_around(sales: Sales, data_dir: Path) -> Folder:
+    """Read what panels of a folder share beside its sales."""
     catalogue = load_catalogue(
         data_dir, sold=sales.series["sku"].unique(), selling=sales.series["location"].unique()
     )
@@ -255,39 +274,59 @@ def _whole(folder: Folder) -> Panel:
 
 
 def panel_of_peers(folder: Folder, peers: Peers) -> Panel:
-    """Return a panel of no series: what surrounds them."""
-    nothing = np.empty((folder.sales.days, 0))
+    """Return a panel of no series, on the grid of their peers: what surrounds them."""
+    nothing = np.empty((peers.own.days, 0))
     none = np.empty(0, dtype=np.int64)
-    history = History(folder.sales.first_day, nothing, nothing, nothing, nothing, nothing)
+    history = History(peers.own.first_day, nothing, nothing, nothing, nothing, nothing)
     plan = Plan(none, none, np.empty((0, len(REGIME))), ())
     return Panel(folder, Series((), (), none, none, history, plan), peers)
 
 
-def read_series(folder: Folder, skus: Sequence[str] | None) -> Series:
+def read_series(folder: Folder, skus: Sequence[str] | None, before: Before | None = None) -> Series:
     """Read the series of some products, or of all.
 
     Args:
         folder: The folder.
         skus: Products with sales, ascending; all where None.
+        before: What is known of their earlier days, which are then left out; the whole grid is read
+            where None.
 
     Returns:
         The series, sorted by sku and location.
     """
-    rows = folder.sales.of(skus)
-    keys = series_keys(rows)
+    sales = folder.sales
+    if before is not None:
+        sales = replace(sales, first_day=before.last_day + 1)
+    rows = sales.of(skus)
+    keys = series_keys(rows) if before is None else before.rows_of(rows)
     names, places = tuple(keys["sku"].to_list()), tuple(keys["location"].to_list())
     product = _places(folder.catalogue.products, names)
     location = _places(folder.catalogue.locations, places)
     regions = folder.catalogue.regions
     campaigns = folder.plans.campaigns_of(names, [regions[index] for index in location])
+    history = dense(rows, sales, keys, campaigns, before)
+    closed = _closed(folder.calendar, location, history)
+    if closed is not None:
+        quantity = np.where(closed, np.nan, history.quantity)
+        available = np.where(closed, 1.0, history.available)
+        history = replace(history, quantity=quantity, available=available)
     return Series(
         skus=names,
         locations=places,
         product=product,
         location=location,
-        history=dense(rows, folder.sales, keys, campaigns),
+        history=history,
         plan=folder.plans.plan_of(keys.select("sku", "location"), campaigns),
+        closed=closed,
     )
+
+
+def _closed(calendar: Calendar, location: Indices, history: History) -> NDArray[np.bool_] | None:
+    """Return where nothing was sold because the location was closed, shape (days, n)."""
+    days = int(history.first_day.astype(np.int64)) + np.arange(history.days)
+    closed = calendar.closed_on(days)
+    # A sale on a day marked closed says that the mark is wrong.
+    return None if closed is None else closed.T[:, location] & ~(history.quantity > 0)
 
 
 def _places(names: Sequence[str], wanted: Sequence[str]) -> Indices:

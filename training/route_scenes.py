@@ -110,7 +110,8 @@ class _View:
         days = np.unique(np.linspace(1, reach, min(reach, SCORED_DAYS)).astype(np.int64))
         sold = self._ahead(self.panel.history.quantity, series, reach)
         available = self._ahead(self.panel.history.available, series, reach)
-        sums = np.cumsum(sold, axis=1)
+        passed = self._ahead(self.panel.with_closed(self.panel.history.quantity), series, reach)
+        sums = np.cumsum(passed, axis=1)
         demanded = np.cumsum(self._ahead(self.completed, series, reach), axis=1)
         whole_sum = demanded - sums <= MAX_COMPLETED_SHARE * demanded
         covers = np.array([cover for cover in COVERS if cover <= reach])

@@ -55,6 +55,7 @@ def routed(panel: Panel, training: Training) -> Routed:
     last = panel.history.days - 1
     origins, _ = calibration_origins(panel.history.days, training.final.horizon)
     ((_, _, completed),) = demand_states(panel.history, [last])
+    completed = panel.with_closed(completed)
     known = {
         origin: known_at(panel, completed, origin, records)
         for origin, records in records_at(panel, [*origins, last], future="realised")

@@ -36,7 +36,8 @@ COUNT = 100_000
 LOCATIONS = 10
 PART = 10_000  # series written at once
 SPREAD, JITTER = 0.7, 0.15  # of the logarithm of a series' level, and of each of its demands
-DEMANDS = (*RATED, "tail", "year_ago")  # of a state; the rest of a series goes together as it is
+# Of a state; the rest of a series goes together as it is.
+DEMANDS = (*RATED, "tail", "year_ago_level", "year_ago")
 PRICES = ("price_last", "price_level")
 
 

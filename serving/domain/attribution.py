@@ -49,7 +49,7 @@ _WORDS = (
     (Driver.PROMOTION, ("promot", "discount", "planned", "campaign")),
     (Driver.PRICE, ("price",)),
     (Driver.SEASON, ("year_", "season", "month")),
-    (Driver.CALENDAR, ("weekday", "weekend", "holiday", "payday")),
+    (Driver.CALENDAR, ("weekday", "weekend", "day_factor", "holiday", "payday")),
     (Driver.TREND, ("fast", "slow", "trend", "horizon", "growth")),
 )
 

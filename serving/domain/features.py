@@ -26,6 +26,7 @@ from serving.domain.history import (
     YEAR_AGO_MARGIN,
     slices,
 )
+from serving.domain.periods import Frequency, frequency_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,9 @@ LAGS = (1, 7, 14, 28)
 NEVER = 999.0  # cap of the distance to a holiday, in days
 
 _PEER_FIELDS = (("level", 1), ("fast", 1), ("slow", 1), ("available", 1), ("weekday", WEEK))
+# The newest days of a product's mean series over what level and weekday expect of them: the last,
+# and the last three. A move of one product everywhere shows there first.
+_NEWEST = ("product_last", "product_last_three")
 PRODUCT_FIELDS: tuple[tuple[str, int], ...] = (
     ("price", 1),
     ("seasonal", 1),
@@ -47,13 +51,17 @@ PRODUCT_FIELDS: tuple[tuple[str, int], ...] = (
     *((f"category_{name}", width) for name, width in _PEER_FIELDS),
     # The product's own mean series over all locations.
     *((f"product_{name}", width) for name, width in _PEER_FIELDS),
+    *((name, 1) for name in _NEWEST),
     # The state of the category's mean series: it stands in for a product without history.
     ("category_state", STATE_WIDTH),
 )
 _DAY_FIELDS = ("holiday", "days_to_holiday", "days_since_holiday", "payday", "school_holiday")
+# A day the location is planned to be closed: nothing can be sold on it, so no column is learned
+# from it, and its forecast is 0.
+CLOSED = "closed"
 LOCATION_FIELDS: tuple[tuple[str, int], ...] = (
     *((f"location_{name}", width) for name, width in _PEER_FIELDS),
-    *((name, KNOWN_DAYS) for name in _DAY_FIELDS),
+    *((name, KNOWN_DAYS) for name in (*_DAY_FIELDS, CLOSED)),
 )
 FUTURE_FIELDS: tuple[tuple[str, int], ...] = tuple(
     (name, KNOWN_DAYS) for name in ("price", "discount", "promoted")
@@ -90,12 +98,19 @@ FEATURES: tuple[str, ...] = (
     *RATED,
     *PLAIN,
     *_PEERS,
+    *_NEWEST,
     "product_price",
     *_DATE_COLUMNS,
     *_DAY_FIELDS,
     *(f"lag_{lag}" for lag in LAGS),
+    "last",
+    "last_three",
     "year_ago",
+    "expected",
+    "expected_slow",
+    "day_factor",
     "year_ago_mean",
+    "year_ago_rise",
     "same_weekday_mean",
     "weekday_factor",
     "category_weekday_factor",
@@ -110,8 +125,12 @@ FEATURES: tuple[str, ...] = (
     "promoted_change",
 )
 COLUMN = {name: index for index, name in enumerate(FEATURES)}
-# What year-long data is needed to learn; training hides these columns from shorter histories.
-YEARLY = ("year_sin", "year_cos", "month", "day_of_month", "season_month", "observed_days")
+# What year-long data is needed to learn; training hides these columns from shorter histories. The
+# effects of weekday with promotion are among them: of few weeks they say what those weeks were.
+YEARLY = (
+    *("year_sin", "year_cos", "month", "day_of_month", "season_month", "observed_days"),
+    *("base_level", "base_level_slow", "expected", "expected_slow", "day_factor", "year_ago_rise"),
+)
 
 
 def feature_set_hash() -> str:
@@ -168,13 +187,19 @@ def _sources() -> NDArray[np.intp]:
         factor = begin + layout[f"{peer}_weekday"].start
         sources[:, COLUMN[f"{peer}_weekday_factor"]] = factor + ahead % WEEK
     sources[:, COLUMN["weekday_factor"]] = _STATE + STATE["weekday"].start + ahead % WEEK
+    for name in _NEWEST:
+        sources[:, COLUMN[name]] = _PRODUCT + PRODUCT[name].start
     sources[:, COLUMN["product_price"]] = _PRODUCT + PRODUCT["price"].start
     for name in _DAY_FIELDS:
         sources[:, COLUMN[name]] = _LOCATION + LOCATION[name].start + ahead
     first_lag = COLUMN[f"lag_{LAGS[0]}"]
     lags = _SCALED + STATE["tail"].start + _lag_columns()
     sources[:, first_lag : first_lag + len(LAGS)] = lags
+    sources[:, COLUMN["last"]] = _SCALED + STATE["tail"].stop - 1
     sources[:, COLUMN["year_ago"]] = _SCALED + STATE["year_ago"].start + YEAR_AGO_MARGIN + ahead
+    sources[:, COLUMN["expected"]] = _SCALED + STATE["base_level"].start
+    sources[:, COLUMN["expected_slow"]] = _SCALED + STATE["base_level_slow"].start
+    sources[:, COLUMN["day_factor"]] = _STATE + STATE["weekday_plain"].start + ahead % WEEK
     return sources
 
 
@@ -187,6 +212,7 @@ _SAME_WEEKDAYS = (
     - 1
     - ((-np.arange(1, WEEK + 1)[:, None]) % WEEK + WEEK * np.arange(3, -1, -1)[None, :])
 )
+_LAST_THREE = slice(_SCALED + STATE["tail"].stop - 3, _SCALED + STATE["tail"].stop)
 # The days around the day a year before each day ahead, shape (90, 7).
 _AROUND_YEAR_AGO = (
     _SCALED
@@ -194,6 +220,14 @@ _AROUND_YEAR_AGO = (
     + np.arange(MAX_HORIZON)[:, None]
     + np.arange(2 * YEAR_AGO_MARGIN + 1)[None, :]
 )
+_AHEAD = np.arange(1, MAX_HORIZON + 1, dtype=np.float32)
+_PROMOTED = FUTURE["promoted"].start
+_PROMOTED_WEEKDAYS = STATE["weekday_promoted"].start + np.arange(MAX_HORIZON) % WEEK
+_CLOSED = LOCATION[CLOSED].start
+_SUNDAY = 6
+_YEAR_AGO_LEVEL = _SCALED + STATE["year_ago_level"].start
+# Columns to lay the effect of weekday and promotion over.
+_PLAIN_UNITS = slice(COLUMN["year_ago"], COLUMN["expected_slow"] + 1)
 _REGIME = [STATE[f"{name}_last"].start for name in ("price", "discount", "promoted")]
 
 
@@ -271,13 +305,17 @@ def daily_rows(
         dates: The result of `date_columns` for this origin and horizon, where it is at hand.
 
     Returns:
-        Rows of shape (n, horizon, len(FEATURES)), float32; NaN where something is not known.
+        Rows of shape (n, horizon, len(FEATURES)), float32; NaN where something is not known. The
+        scale of a day that is planned closed is 0, and so whatever a graph multiplies it with.
     """
     scale = series_scale(records.state)
     line = _line(records, scale)
     rows = line[:, _SOURCES[:horizon]]
     rows[:, :, COLUMN["scale"]] = scale[:, None]
-    rows[:, :, COLUMN["horizon"]] = np.arange(1, horizon + 1, dtype=np.float32)
+    shut = records.location[:, _CLOSED : _CLOSED + horizon] > 0
+    if np.count_nonzero(shut):
+        rows[shut, COLUMN["scale"]] = 0.0
+    rows[:, :, COLUMN["horizon"]] = _AHEAD[:horizon]
     rows[:, :, COLUMN["sales_target"]] = sales_target
     rows[:, :, _C_DATES] = date_columns(records.origin, horizon) if dates is None else dates
     rows[:, :, COLUMN["season_month"]] = (
@@ -285,7 +323,13 @@ def daily_rows(
     )
     _put_means(rows, line)
     _put_plan(rows, records)
+    _put_expected(rows, records)
     return rows
+
+
+def open_days(records: SeriesRecords, horizon: int) -> Floats:
+    """Return 0 on the days ahead that are planned closed, else 1, shape (n, horizon)."""
+    return np.float32(1.0) - (records.location[:, _CLOSED : _CLOSED + horizon] > 0)
 
 
 def _line(records: SeriesRecords, scale: Floats) -> Floats:
@@ -302,16 +346,19 @@ def _line(records: SeriesRecords, scale: Floats) -> Floats:
 
 
 def _put_means(rows: Floats, line: Floats) -> None:
-    """Put the mean of the last same weekdays, and of the days around the day a year ago."""
+    """Put the means of the last days, of the last same weekdays and of the days a year ago."""
     horizon = rows.shape[1]
     weekdays = line[:, _SAME_WEEKDAYS]
     known = ~np.isnan(weekdays)
-    count = known.sum(axis=2, dtype=np.float32)
+    count = np.add.reduce(known, axis=2, dtype=np.float32)
     count[count == 0] = np.nan
-    mean = np.where(known, weekdays, np.float32(0.0)).sum(axis=2) / count
+    mean = np.add.reduce(np.where(known, weekdays, np.float32(0.0)), axis=2) / count
     rows[:, :, COLUMN["same_weekday_mean"]] = mean[:, np.arange(horizon) % WEEK]
-    around = line[:, _AROUND_YEAR_AGO[:horizon]].sum(axis=2)
-    rows[:, :, COLUMN["year_ago_mean"]] = around / np.float32(WEEK)
+    last = np.add.reduce(line[:, _LAST_THREE], axis=1, keepdims=True)
+    rows[:, :, COLUMN["last_three"]] = last / np.float32(3.0)
+    around = np.add.reduce(line[:, _AROUND_YEAR_AGO[:horizon]], axis=2) / np.float32(WEEK)
+    rows[:, :, COLUMN["year_ago_mean"]] = around
+    rows[:, :, COLUMN["year_ago_rise"]] = around / line[:, _YEAR_AGO_LEVEL, None]
 
 
 def _put_plan(rows: Floats, records: SeriesRecords) -> None:
@@ -329,10 +376,33 @@ def _put_plan(rows: Floats, records: SeriesRecords) -> None:
         rows[:, :, COLUMN[f"{name}_change"]] = plan[:, index] - state[:, STATE[f"{name}_level"]]
 
 
+def _put_expected(rows: Floats, records: SeriesRecords) -> None:
+    """Lay the effect of weekday and promotion over what is known of plain days.
+
+    Where no promotion is planned or ruled out, it is as likely as it has been of late. A public
+    holiday trades as a Sunday does, rather than as the weekday it falls on.
+    """
+    state, factor = records.state, rows[:, :, COLUMN["day_factor"]]
+    asked = records.future[:, _PROMOTED : _PROMOTED + rows.shape[1]]
+    usual = state[:, STATE["promoted_level"].start, None]
+    share = np.where(np.isnan(asked), usual, rows[:, :, COLUMN["promoted"]])
+    if np.count_nonzero(share):
+        lifted = state[:, _PROMOTED_WEEKDAYS[: rows.shape[1]]]
+        factor += share * (lifted - factor)
+    holiday = rows[:, :, COLUMN["holiday"]] > 0
+    if np.count_nonzero(holiday) and frequency_of(records.origin) is Frequency.DAY:
+        first = int((records.origin + 1).astype(np.int64) + 3) % WEEK
+        sunday = STATE["weekday_plain"].start + (_SUNDAY - first) % WEEK
+        np.copyto(factor, state[:, sunday, None], where=holiday)
+    rows[:, :, _PLAIN_UNITS] *= factor[:, :, None]
+
+
 def cover_rows(
     daily: Floats, covers: NDArray[np.int64], series: NDArray[np.intp] | None = None
 ) -> Floats:
-    """Build the feature rows of the sum over each cover: the mean of its days' rows.
+    """Build the feature rows of the sum over each cover: the mean of its open days' rows.
+
+    A day planned closed adds nothing to the sum: a cover is as long as it has open days.
 
     Args:
         daily: Rows of `daily_rows`, shape (n, horizon, features), horizon at least max(covers).
@@ -340,16 +410,23 @@ def cover_rows(
         series: Which of the n series each cover is of, shape (m,); one a series where None.
 
     Returns:
-        Rows of shape (m, features), float32, with the cover in column ``horizon``.
+        Rows of shape (m, features), float32, with the open days in column ``horizon``; 0 where
+        there is none.
     """
     of = np.arange(daily.shape[0]) if series is None else series
     out = np.empty((covers.size, daily.shape[2]), dtype=np.float32)
+    scale = daily[:, :, COLUMN["scale"]]
+    days, usual = covers.astype(np.float32), scale[:, 0]
+    if np.count_nonzero(scale) < scale.size:
+        opened, usual = scale > 0, scale.max(axis=1)
+        daily = np.where(opened[:, :, None], daily, np.float32(0.0))
+        days = opened.cumsum(axis=1, dtype=np.float32)[of, covers - 1]
     total = np.zeros((daily.shape[0], daily.shape[2]), dtype=np.float32)
     for day in range(int(covers.max(initial=0))):  # day by day: the same bits in any batch
         total = total + daily[:, day]
         ends = np.flatnonzero(covers == day + 1)
         if ends.size:
-            out[ends] = total[of[ends]] / np.float32(day + 1)
-    out[:, COLUMN["horizon"]] = covers
-    out[:, COLUMN["scale"]] = daily[of, 0, COLUMN["scale"]]
+            out[ends] = total[of[ends]] / np.maximum(days[ends, None], np.float32(1.0))
+    out[:, COLUMN["horizon"]] = days
+    out[:, COLUMN["scale"]] = usual[of]
     return out

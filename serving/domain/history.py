@@ -35,6 +35,8 @@ RATED = (
     "level_fast",
     "level_slow",
     "in_stock_level",
+    "base_level",
+    "base_level_slow",
     "expanding_mean",
     "expanding_std",
     *(f"{stat}_{window}" for window in WINDOWS for stat in ("mean", "std", "min", "max")),
@@ -54,7 +56,13 @@ REGIME = ("price_last", "price_level", "discount_last", "promoted_last")
 STATE_FIELDS: tuple[tuple[str, int], ...] = (
     *((name, 1) for name in (*RATED, *PLAIN, *REGIME)),
     ("weekday", WEEK),
+    # Effects on the base level of the weekdays ahead, without promotion and with it.
+    ("weekday_plain", WEEK),
+    ("weekday_promoted", WEEK),
     ("tail", TAIL),
+    # Of demand over the effect of its weekday and promotion: the mean of the TAIL days up to the
+    # day a year ago, and the days that followed.
+    ("year_ago_level", 1),
     ("year_ago", MAX_HORIZON + 2 * YEAR_AGO_MARGIN),
 )
 
@@ -71,9 +79,40 @@ STATE_WIDTH = sum(width for _, width in STATE_FIELDS)
 # Half-lives in days of the exponential weights. A fortnight was best on held-out weeks of daily
 # grocery sales; the fast and slow ones bracket it so that the model can weigh them.
 _HALF_LIFE = {"level": 12.0, "level_fast": 4.0, "level_slow": 56.0}
+# Of levels of a plain day of average weekday: what promotions add is not in them.
+_BASE_HALF_LIFE = {"base_level": 12.0, "base_level_slow": 56.0}
 _WEEKDAY_KEEP = 0.9  # per week
 _WEEKDAY_PRIOR_WEEKS = 3.0  # weeks of "no weekday effect" each series starts from
+PROMOTED = 0.5  # share from which a day counts as promoted
+# Per week of one weekday, and per day of all of them together.
+_EFFECT_KEEP = (0.95, 0.95 ** (1.0 / WEEK))
+_EFFECT_PRIOR_DAYS = 1.0  # days of no effect that each starts from
+_HARDLY = 1e-3  # weight of promoted days where plain ones tell the level
 _MIN_AVAILABLE = 1.0 - 1e-9
+_SUMS = (
+    *(f"{part}_{name}" for name in (*_HALF_LIFE, *_BASE_HALF_LIFE) for part in ("sold", "offered")),
+    "sold_in_stock",
+    "offered_in_stock",
+    "weight",
+    "available",
+    "price",
+    "price_weight",
+    "discount",
+    "promoted",
+    "mean",
+    "squares",
+    "observed",
+    "sale_days",
+    "size_mean",
+    "size_squares",
+)
+_LAST = ("price", "discount", "promoted")
+# Rows of `Walked.sums`: the sums, the two of each weekday, the two of each weekday and of all
+# without and with promotion, days since a sale, the last values.
+_WEEKDAYS = slice(len(_SUMS), len(_SUMS) + 2 * WEEK)
+_EFFECTS = slice(_WEEKDAYS.stop, _WEEKDAYS.stop + 4 * (WEEK + 1))
+SUMS_WIDTH = _EFFECTS.stop + 1 + len(_LAST)
+KEPT_DAYS = YEAR + TAIL  # days a state looks back over
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +172,64 @@ class History:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What is known of n series after the days walked so far: all that the days to come need.
+
+    Attributes:
+        days: Days walked.
+        sums: Running sums, shape (SUMS_WIDTH, n).
+        completed: Completed demand of the last days, TAIL at the most, oldest first, shape
+            (days, n), in units a day; NaN where not recorded.
+        plain: The same over the effect of its weekday and promotion, of the last KEPT_DAYS at the
+            most, float32; the level then where not recorded.
+        available: Share of opening hours in stock on the last WEEK days, shape (WEEK, n); NaN where
+            not recorded.
+    """
+
+    days: int
+    sums: Floats
+    completed: Floats
+    plain: NDArray[np.float32]
+    available: Floats
+
+    @staticmethod
+    def nothing(series: int, days: int = 0) -> Walked:
+        """Return what is known of series that had no day recorded on so many."""
+        sums = np.zeros((SUMS_WIDTH, series))
+        sums[_EFFECTS.stop :] = np.nan
+        plain = np.empty((0, series), dtype=np.float32)
+        available = np.full((WEEK, series), np.nan)
+        return Walked(days, sums, np.empty((0, series)), plain, available)
+
+
+def walk_on(past: Walked, history: History) -> tuple[NDArray[np.float32], Walked]:
+    """Walk through days that follow others, and return the states after the last one.
+
+    Args:
+        past: What is known of the n series after the day before the history.
+        history: The days that follow; none where only the states are wanted.
+
+    Returns:
+        The states as `demand_states` yields them for all days together, to the last bit, and what
+        is known after them.
+
+    Example:
+        >>> day = np.datetime64("2024-01-01", "D")
+        >>> def days(first, *sold):
+        ...     one = np.ones((len(sold), 1))
+        ...     return History(day + first, np.array(sold)[:, None], one, one, 0 * one, 0 * one)
+        >>> ((_, whole, _),) = demand_states(days(0, 3.0, 0.0, 5.0), [2])
+        >>> _, past = walk_on(Walked.nothing(1), days(0, 3.0, 0.0))
+        >>> walk_on(past, days(2, 5.0))[0].tobytes() == whole.tobytes()
+        True
+    """
+    walk = _Walk(history, past)
+    for day in range(history.days):
+        walk.step(day)
+    return walk.state(history.days - 1), walk.walked()
+
+
 def demand_states(
     history: History, origins: Sequence[int]
 ) -> Iterator[tuple[int, NDArray[np.float32], Floats]]:
@@ -157,7 +254,7 @@ def demand_states(
         wanted and not 0 <= wanted[0] <= wanted[-1] < history.days
     ):
         raise InvalidField("origins", f"must be ascending days from 0 to {history.days - 1}")
-    walk = _Walk(history)
+    walk = _Walk(history, Walked.nothing(history.quantity.shape[1]))
     for day in range(wanted[-1] + 1 if wanted else 0):
         walk.step(day)
         if day == wanted[0]:
@@ -168,35 +265,46 @@ def demand_states(
 class _Walk:
     """The running sums behind the states; one `step` a day."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, past: Walked) -> None:
         days, series = history.quantity.shape
         self.history = history
-        self.first_weekday = int(history.first_day.astype("datetime64[D]").astype(np.int64) + 3) % 7
-        self.completed = np.full((days, series), np.nan)
-        self.sums = {
-            name: np.zeros(series)
-            for name in (
-                *(f"{part}_{name}" for name in _HALF_LIFE for part in ("sold", "offered")),
-                "sold_in_stock",
-                "offered_in_stock",
-                "weight",
-                "available",
-                "price",
-                "price_weight",
-                "discount",
-                "promoted",
-                "mean",
-                "squares",
-                "observed",
-                "sale_days",
-                "size_mean",
-                "size_squares",
-            )
-        }
-        self.weekday_sold = np.zeros((WEEK, series))
-        self.weekday_expected = np.zeros((WEEK, series))
-        self.since_sale = np.full(series, np.nan)
-        self.last = {name: np.full(series, np.nan) for name in ("price", "discount", "promoted")}
+        # Counted from the first day walked: what weeks and months have for it goes on from there.
+        first = (history.first_day - past.days).astype("datetime64[D]")
+        self.first_weekday = (int(first.astype(np.int64)) + 3 + past.days) % WEEK
+        self.walked_before = past.days
+        # Days that are known before the first of the history.
+        self.before, self.plain_before = past.completed.shape[0], past.plain.shape[0]
+        unknown = np.full((days, series), np.nan)
+        self.completed = np.concatenate([past.completed, unknown])
+        self.plain = np.concatenate([past.plain, unknown.astype(np.float32)])
+        self.available = list(past.available)  # of the last week
+        self.sums = dict(zip(_SUMS, past.sums, strict=False))
+        by_weekday = past.sums[_WEEKDAYS].copy()
+        self.weekday_sold, self.weekday_expected = by_weekday[:WEEK], by_weekday[WEEK:]
+        # Sold and expected, without and with promotion, of each weekday and of all.
+        self.effects = past.sums[_EFFECTS].reshape(2, 2, WEEK + 1, series).copy()
+        self.promotes = bool(self.effects[:, 1].any())  # whether any series has been promoted yet
+        self.since_sale = past.sums[_EFFECTS.stop]
+        self.last = dict(zip(_LAST, past.sums[_EFFECTS.stop + 1 :], strict=True))
+
+    def walked(self) -> Walked:
+        """Return what is known after the days of the history."""
+        return Walked(
+            days=self.walked_before + self.history.days,
+            sums=np.stack(
+                [
+                    *self.sums.values(),
+                    *self.weekday_sold,
+                    *self.weekday_expected,
+                    *self.effects.reshape(4 * (WEEK + 1), -1),
+                    self.since_sale,
+                    *self.last.values(),
+                ]
+            ),
+            completed=self.completed[-TAIL:],
+            plain=self.plain[-KEPT_DAYS:],
+            available=np.stack(self.available),
+        )
 
     def level(self, name: str) -> Floats:
         """Return units sold on a day of average weekday, exponentially weighted, shape (n,)."""
@@ -213,6 +321,33 @@ class _Walk:
         factor: Floats = (sold + prior) / (expected + prior)
         return factor
 
+    def day_factors(self, weekday: int, *, promoted: bool = True) -> tuple[Floats, Floats]:
+        """Return demand on a weekday over the base level: on a plain day, and on a promoted one.
+
+        Plain days are 1 on average: else effects would take over what a level lags behind a trend.
+        A plain weekday is shrunk to that, a promoted one to what promotion does to any weekday.
+
+        Args:
+            weekday: The weekday.
+            promoted: Whether promoted days are asked about; else the plain ones stand in for them.
+
+        Returns:
+            The two, each of shape (n,).
+        """
+        sold, expected = self.effects
+        prior = _EFFECT_PRIOR_DAYS * np.maximum(self.level("base_level_slow"), 1e-9)
+        over, under = sold[0, WEEK] + prior, expected[0, WEEK] + prior
+        if promoted or self.promotes:
+            over, under = over + _HARDLY * sold[1, WEEK], under + _HARDLY * expected[1, WEEK]
+        usual = over / under
+        plain = (sold[0, weekday] + prior) / (expected[0, weekday] * usual + prior)
+        if not promoted:
+            return plain, plain
+        many = WEEK * prior
+        lift = (sold[1, WEEK] + many) / (expected[1, WEEK] * usual + many)
+        over, under = sold[1, weekday] + prior * (lift * plain), expected[1, weekday] * usual
+        return plain, over / (under + prior)
+
     def step(self, day: int) -> None:
         """Take one day into the sums."""
         past = self.history
@@ -223,12 +358,14 @@ class _Walk:
         factor = self.weekday_factor(weekday)
         expected = self.level("level") * factor
         completed = np.where(available >= _MIN_AVAILABLE, sold, sold + (1.0 - available) * expected)
-        self.completed[day] = np.where(seen, completed, np.nan)
+        self.completed[self.before + day] = np.where(seen, completed, np.nan)
+        self.available = [*self.available[1:], np.where(seen, past.available[day], np.nan)]
         weight = seen.astype(np.float64)
         for name, half_life in _HALF_LIFE.items():
             keep = 0.5 ** (1.0 / half_life)
             self._decay(f"sold_{name}", keep, sold)
             self._decay(f"offered_{name}", keep, weight * factor)
+        self._take_effect(day, weekday, seen, completed)
         keep = 0.5 ** (1.0 / _HALF_LIFE["level"])
         in_stock = seen & (available >= _MIN_AVAILABLE)
         self._decay("sold_in_stock", keep, np.where(in_stock, sold, 0.0))
@@ -255,6 +392,32 @@ class _Walk:
         for sums, value in ((self.weekday_sold, completed), (self.weekday_expected, base)):
             sums[weekday] = np.where(seen, sums[weekday] * _WEEKDAY_KEEP + value, sums[weekday])
 
+    def _take_effect(
+        self, day: int, weekday: int, seen: NDArray[np.bool_], completed: Floats
+    ) -> None:
+        promoted = self.history.promoted[day] >= PROMOTED
+        some = bool(np.count_nonzero(promoted))
+        factor, lifted = self.day_factors(weekday, promoted=some)
+        if some:
+            self.promotes = True
+            factor = np.where(promoted, lifted, factor)
+        sold, offered = np.where(seen, completed, 0.0), np.where(seen, factor, 0.0)
+        for name, half_life in _BASE_HALF_LIFE.items():
+            keep = 0.5 ** (1.0 / half_life)
+            self._decay(f"sold_{name}", keep, sold)
+            self._decay(f"offered_{name}", keep, offered)
+        base = self.level("base_level")
+        # A day that was not recorded is, a year on, taken for a usual one if the series had begun.
+        usual = np.where(self.sums["offered_base_level"] > 0, base, np.nan)
+        self.plain[self.plain_before + day] = np.where(seen, completed / factor, usual)
+        base = np.where(seen, base, 0.0)
+        for of, keep in zip((weekday, WEEK), _EFFECT_KEEP, strict=True):
+            self.effects[:, : 1 + self.promotes, of] *= keep
+            for sums, value in zip(self.effects, (sold, base), strict=True):
+                sums[0, of] += np.where(promoted, 0.0, value) if some else value
+                if some:
+                    sums[1, of] += np.where(promoted, value, 0.0)
+
     def _take_moments(self, seen: NDArray[np.bool_], completed: Floats) -> None:
         # Welford's recursions: exact to rounding without keeping the history.
         for count, mean, squares, taken in (
@@ -276,7 +439,7 @@ class _Walk:
         def put(name: str, values: Floats) -> None:
             out[:, STATE[name].start] = values
 
-        for name in _HALF_LIFE:
+        for name in (*_HALF_LIFE, *_BASE_HALF_LIFE):
             put(name, self.level(name))
         weight = np.where(self.sums["weight"] > 0, self.sums["weight"], np.nan)
         offered = self.sums["offered_in_stock"]
@@ -289,12 +452,9 @@ class _Walk:
         for name, values in self.last.items():
             put(f"{name}_last", values)
         for window in WINDOWS:
-            for stat, values in _window(self.completed[max(0, day + 1 - window) : day + 1]).items():
+            for stat, values in _window(self._recent(day, window)).items():
                 put(f"{stat}_{window}", values)
-        week = slice(max(0, day + 1 - WEEK), day + 1)
-        recorded = ~np.isnan(self.history.quantity[week])
-        available = np.where(recorded, self.history.available[week], np.nan)
-        put("available_7", _window(available)["mean"])
+        put("available_7", _window(np.stack(self.available))["mean"])
         observed, sales = self.sums["observed"], self.sums["sale_days"]
         put("expanding_mean", np.where(observed > 0, self.sums["mean"], np.nan))
         put("expanding_std", _deviation(self.sums["squares"], observed))
@@ -307,17 +467,29 @@ class _Walk:
             # Column k is the weekday k + 1 days after the origin.
             weekday = (self.first_weekday + day + 1 + ahead) % WEEK
             out[:, STATE["weekday"].start + ahead] = self.weekday_factor(weekday)
+            plain, promoted = self.day_factors(weekday)
+            out[:, STATE["weekday_plain"].start + ahead] = plain
+            out[:, STATE["weekday_promoted"].start + ahead] = promoted
         self._put_past(out, day)
         return out
 
+    def _recent(self, day: int, days: int) -> Floats:
+        """Return the completed demand of the last days up to one, as far as there are."""
+        end = self.before + day + 1
+        return self.completed[max(0, end - days) : end]
+
     def _put_past(self, out: NDArray[np.float32], day: int) -> None:
-        recent = self.completed[max(0, day + 1 - TAIL) : day + 1]
+        recent = self._recent(day, TAIL)
         out[:, STATE["tail"].stop - recent.shape[0] : STATE["tail"].stop] = recent.T
-        first = day + 1 - YEAR - YEAR_AGO_MARGIN
+        after = self.plain_before + day + 1 - YEAR  # of the day a year before the origin
+        if after > 0:
+            before = self.plain[max(0, after - TAIL) : after].astype(np.float64)
+            level = _window(before)["mean"]
+            out[:, STATE["year_ago_level"].start] = np.where(level > 0, level, np.nan)
         for column in range(STATE["year_ago"].start, STATE["year_ago"].stop):
-            past = first + column - STATE["year_ago"].start
+            past = after - YEAR_AGO_MARGIN + column - STATE["year_ago"].start
             if past >= 0:
-                out[:, column] = self.completed[past]
+                out[:, column] = self.plain[past]
 
 
 def _deviation(squares: Floats, count: Floats) -> Floats:

@@ -99,6 +99,7 @@ class PartEncoding:
             the bill, their greatest and their least value.
         component_words: Attribute and word of components: units of the bill that have it.
         suppliers: Suppliers by number of quotes, most first.
+        frequent_suppliers: Those of them whose quotes count 1 in a column of their own.
     """
 
     numbers: tuple[str, ...]
@@ -106,12 +107,18 @@ class PartEncoding:
     component_numbers: tuple[str, ...]
     component_words: tuple[tuple[str, str], ...]
     suppliers: tuple[str, ...]
+    frequent_suppliers: tuple[str, ...] = ()
 
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of all columns in order."""
+        named = (f"supplier={name}" for name in self.frequent_suppliers)
+        return (*QUOTE_FEATURES, *self.part_features, *named)
+
+    @cached_property
+    def part_features(self) -> tuple[str, ...]:
+        """Names of the columns of a part in order."""
         return (
-            *QUOTE_FEATURES,
             "component_units",
             "component_kinds",
             *self.numbers,
@@ -153,11 +160,16 @@ class PartEncoding:
             component_numbers=tuple(said["component_numbers"]),
             component_words=tuple((name, word) for name, word in said["component_words"]),
             suppliers=tuple(said["suppliers"]),
+            frequent_suppliers=tuple(said.get("frequent_suppliers", ())),
         )
 
     @cached_property
     def _supplier_codes(self) -> dict[str, float]:
         return {name: float(code) for code, name in enumerate(self.suppliers)}
+
+    @cached_property
+    def _frequent_codes(self) -> Floats:
+        return np.array([self._supplier_codes[name] for name in self.frequent_suppliers])
 
     @cached_property
     def _own(self) -> _Columns:
@@ -175,7 +187,7 @@ class PartEncoding:
     @cached_property
     def width(self) -> int:
         """Columns of a part, behind those of a quote."""
-        return len(self.features) - len(QUOTE_FEATURES)
+        return len(self.part_features)
 
     def part_rows(self, parts: Sequence[Part], components: Mapping[str, Attributes]) -> Floats:
         """Lay out what is known of some parts.
@@ -255,7 +267,9 @@ class PartEncoding:
         out = np.empty((len(skus), len(self.features)), dtype=np.float32)
         bracketed = terms.bracket_pricing == 1.0
         least = np.where(bracketed, 0.0, np.nan_to_num(terms.minimum_order_quantity))
-        out[:, : len(QUOTE_FEATURES)] = np.column_stack(
+        supplier = np.array([self._supplier_codes.get(name, np.nan) for name in terms.suppliers])
+        own = len(QUOTE_FEATURES)
+        out[:, :own] = np.column_stack(
             [
                 terms.quantity,
                 np.maximum(terms.quantity, least),
@@ -267,11 +281,12 @@ class PartEncoding:
                 terms.greatest_bracket,
                 terms.bracket_rank,
                 terms.day,
-                [self._supplier_codes.get(name, np.nan) for name in terms.suppliers],
+                supplier,
                 [_number_in(sku) for sku in skus],
             ]
         )
-        out[:, len(QUOTE_FEATURES) :] = parts
+        out[:, own : own + self.width] = parts
+        out[:, own + self.width :] = supplier[:, None] == self._frequent_codes
         return out
 
 

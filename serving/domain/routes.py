@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from serving.domain.features import open_days
 from serving.domain.history import STATE
 from serving.domain.tiers import (
     DemandPattern,
@@ -141,13 +142,14 @@ class Routes:
     def expected(self, tier: DemandTier, records: SeriesRecords, horizon: int) -> Floats:
         """Return what a tier expects of each day, shape (n, horizon), units, 0 or more."""
         parts = self.parts(tier, records, horizon)
+        opened = open_days(records, horizon)
         if parts is None:
-            return seasonal_naive(records, horizon)
+            return seasonal_naive(records, horizon) * opened
         found = parts.expected
         unknown = np.isnan(found)
         if unknown.any():
             found = np.where(unknown, seasonal_naive(records, horizon), found)
-        return found
+        return found * opened
 
     def daily(
         self,

@@ -13,7 +13,9 @@ from serving.domain.features import (
     COLUMN,
     FEATURES,
     FUTURE,
+    KNOWN_DAYS,
     LAGS,
+    LOCATION,
     WIDTHS,
     SeriesRecords,
     cover_rows,
@@ -21,7 +23,7 @@ from serving.domain.features import (
     date_columns,
     series_scale,
 )
-from serving.domain.history import MAX_HORIZON, STATE, TAIL, WEEK, demand_states
+from serving.domain.history import MAX_HORIZON, STATE, TAIL, WEEK, History, demand_states
 from tests.fakes.demand import ORIGIN, location_values, past, product_values, state_of
 
 LAST = np.datetime64(ORIGIN)
@@ -85,6 +87,14 @@ def test_the_mean_of_same_weekdays_is_that_of_the_last_four(
         assert got == pytest.approx(same.mean(axis=1), rel=1e-5)
 
 
+def test_the_last_days_known_stand_in_every_row(two: SeriesRecords, rows: np.ndarray) -> None:
+    tail = two.state[:, STATE["tail"]] / series_scale(two.state)[:, None]
+    for ahead in (1, 2, 90):
+        assert column(rows, "last")[:, ahead - 1] == pytest.approx(tail[:, -1], rel=1e-5)
+        three = tail[:, -3:].mean(axis=1)
+        assert column(rows, "last_three")[:, ahead - 1] == pytest.approx(three, rel=1e-5)
+
+
 @settings(max_examples=10, deadline=None)
 @given(origin=st.integers(120, 480), seed=st.integers(0, 50))
 def test_no_column_reads_what_comes_after_the_origin(origin: int, seed: int) -> None:
@@ -134,21 +144,63 @@ def test_dates_are_those_of_the_days_ahead(rows: np.ndarray) -> None:
 
 
 def test_the_year_is_read_364_days_back() -> None:
-    history = past(4, 500)
-    history = dataclasses.replace(
-        history,
-        quantity=np.arange(1.0, 501.0)[:, None],
-        available=np.ones((500, 1)),
-    )
+    sold = np.full(500, 40.0)
+    marked = 500 + 30 - 364  # 30 days ahead, a year ago
+    sold[marked - 1] = 47.0
+    flat = np.ones((500, 1))
+    history = History(LAST - 499, sold[:, None], flat, flat, 0 * flat, 0 * flat)
     base = records(4)
-    known = dataclasses.replace(base, state=state_of(history)[None])
+    location = base.location.copy()
+    location[0, LOCATION["holiday"]] = 0.0
+    known = dataclasses.replace(base, state=state_of(history)[None], location=location)
     scale = float(series_scale(known.state)[0])
     row = daily_rows(known, MAX_HORIZON, sales_target=False)
-    for ahead in (1, 30, 90):
-        year_ago = 500 + ahead - 364
-        assert row[0, ahead - 1, COLUMN["year_ago"]] * scale == pytest.approx(year_ago, rel=1e-5)
-        mean = row[0, ahead - 1, COLUMN["year_ago_mean"]] * scale
-        assert mean == pytest.approx(year_ago, rel=1e-5)
+    for ahead, name, units in (
+        (1, "year_ago", 40.0),
+        (30, "year_ago", 47.0),
+        (90, "year_ago", 40.0),
+        (30, "year_ago_mean", 41.0),
+        (90, "year_ago_mean", 40.0),
+    ):
+        assert row[0, ahead - 1, COLUMN[name]] * scale == pytest.approx(units, rel=1e-2)
+    assert row[0, 29, COLUMN["year_ago_rise"]] == pytest.approx(41.0 / 40.0, rel=1e-2)
+
+
+def test_what_is_expected_follows_weekday_and_promotion() -> None:
+    days = np.arange(500)
+    promoted = ((days // 7) % 2 == 0).astype(float)
+    monday = (LAST - 499 + days).astype(np.int64) % 7 == 4
+    sold = 10.0 * np.where(monday, 2.0, 1.0) * np.where(promoted > 0, 1.5, 1.0)
+    flat = np.ones((500, 1))
+    history = History(LAST - 499, sold[:, None], flat, flat, 0 * flat, promoted[:, None])
+    base = records(4)
+    future = base.future.copy()
+    future[0, FUTURE["promoted"]] = np.arange(KNOWN_DAYS) < 7
+    future[0, FUTURE["promoted"].start + 13] = np.nan  # as likely as it was: every other week
+    state, location = state_of(history)[None], base.location.copy()
+    location[0, LOCATION["holiday"]] = 0.0
+    known = dataclasses.replace(base, state=state, location=location, future=future)
+    row = daily_rows(known, 14, sales_target=False)[0]
+    expected = row[:, COLUMN["expected"]] * row[:, COLUMN["scale"]]
+    mondays = row[:, COLUMN["weekday"]] == 0
+    lift = [*[1.5] * 7, *[1.0] * 6, 1.0 + 0.5 * float(state[0, STATE["promoted_level"].start])]
+    came = 10.0 * np.where(mondays, 2.0, 1.0) * lift
+    assert expected == pytest.approx(came, rel=0.06)  # a day of no effect still weighs
+
+
+def test_a_holiday_is_expected_to_sell_as_a_sunday() -> None:
+    days = np.arange(500)
+    sunday = (LAST - 499 + days).astype(np.int64) % 7 == 3
+    flat = np.ones((500, 1))
+    sold = np.where(sunday, 4.0, 10.0)[:, None]
+    history = History(LAST - 499, sold, flat, flat, 0 * flat, 0 * flat)
+    base = records(4)
+    location = base.location.copy()
+    location[0, LOCATION["holiday"]] = 1.0
+    known = dataclasses.replace(base, state=state_of(history)[None], location=location)
+    row = daily_rows(known, 7, sales_target=False)[0]
+    expected = row[:, COLUMN["expected"]] * row[:, COLUMN["scale"]]
+    assert expected == pytest.approx(np.full(7, 4.0), rel=0.08)
 
 
 def test_where_nothing_is_planned_the_last_regime_goes_on(two: SeriesRecords) -> None:
@@ -194,3 +246,22 @@ def test_covers_of_a_batch_have_the_bits_of_each_alone(rows: np.ndarray) -> None
         days = int(covers[place])
         alone = cover_rows(rows[place : place + 1, :days], covers[place : place + 1])
         assert alone[0].tobytes() == together[place].tobytes()
+
+
+def test_a_day_planned_closed_sells_nothing_and_lengthens_no_cover(two: SeriesRecords) -> None:
+    location = two.location.copy()
+    location[0, LOCATION["closed"].start + np.array([0, 3])] = 1.0
+    shut = dataclasses.replace(two, location=location)
+    rows = daily_rows(shut, 7, sales_target=False)
+    usual = daily_rows(two, 7, sales_target=False)
+    assert np.flatnonzero(column(rows, "scale")[0] == 0).tolist() == [0, 3]
+    others = [COLUMN[name] for name in FEATURES if name != "scale"]
+    assert np.array_equal(rows[:, :, others], usual[:, :, others], equal_nan=True)
+    covers = cover_rows(rows, np.array([7, 7]))
+    assert covers[:, COLUMN["horizon"]].tolist() == [5, 7]
+    assert np.array_equal(covers[:, COLUMN["scale"]], usual[:, 0, COLUMN["scale"]])
+    opened = cover_rows(usual[:1, [1, 2, 4, 5, 6]], np.array([5]))
+    assert np.array_equal(covers[0], opened[0], equal_nan=True)
+    alone = cover_rows(rows[1:], np.array([7]))
+    assert alone[0].tobytes() == covers[1].tobytes()
+    assert cover_rows(rows[:1], np.array([1]))[0, COLUMN["horizon"]] == 0

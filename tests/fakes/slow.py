@@ -21,9 +21,9 @@ SECONDS = 0.5  # a part
 class SlowQuestion(ForecastQuestion):
     """Asks for forecasts; each part is answered late."""
 
-    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path, file: Path) -> Answerer:
         """Return what answers, late."""
-        inner = super().answerer(model, block, data_dir)
+        inner = super().answerer(model, block, data_dir, file)
 
         def answer(part: Part) -> pa.Table:
             time.sleep(SECONDS)

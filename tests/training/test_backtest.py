@@ -200,6 +200,25 @@ def test_pooled_errors_widen_the_level_as_far_as_they_were_wide(
     assert 0 < pooled < nothing
 
 
+def test_a_cover_over_a_day_planned_closed_is_judged(
+    panel: Panel, description: ModelDescription
+) -> None:
+    origin = panel.history.days - 1 - HORIZON
+    closed = np.zeros(panel.history.quantity.shape, dtype=bool)
+    closed[origin + 1 :: 3] = True
+    quantity = np.where(closed, np.nan, panel.history.quantity)
+    history = dataclasses.replace(panel.history, quantity=quantity)
+    unknown = dataclasses.replace(panel, series=dataclasses.replace(panel.series, history=history))
+    shut = dataclasses.replace(unknown, series=dataclasses.replace(unknown.series, closed=closed))
+    model = FakeModel(description, 1.0)
+    missing, judged = (
+        of(score(one, model, origin, HORIZON), "rows/cover/full_stock", "rows/sku_location/all")
+        for one in (unknown, shut)
+    )
+    assert missing[0] == 0 < judged[0]
+    assert missing[1] == judged[1], "a closed day is no day whose forecast is judged"
+
+
 def test_nobody_errs_less_than_who_knows_the_truth(panel: Panel, data: Path) -> None:
     origin = panel.history.days - 1 - HORIZON
     floor = noise_floor(panel, origin, HORIZON, default_truth(data))

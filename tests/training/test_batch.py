@@ -24,16 +24,16 @@ from serving.domain.features import FEATURES, feature_set_hash
 from serving.errors import BeyondTrained, Busy, InvalidField, MissingInput, NoModel, UnknownModel
 from serving.flows.prediction import predict_cover, predict_daily
 from tests.fakes.slow import SlowQuestion
-from training import chunks
 from training.backtest.graphs import PastFit, fit_as_of
+from training.batch import orders
 from training.batch.forecasts import ForecastQuestion
 from training.batch.models import find_release, open_model
 from training.batch.orders import ReorderQuestion
 from training.batch.runs import BatchJob, BatchResult, run
 from training.batch.workers import Hands
 from training.content import Recipe
-from training.features import peers
 from training.features.records import records_at
+from training.features.stock import stock_inputs
 from training.panel import load_panel
 from training.world import Profile, generate
 
@@ -105,13 +105,6 @@ def answer(
 ) -> BatchResult:
     job = BatchJob(data_dir=data, out=out, part_series=5, block_series=block_series)
     return run(job, question, Hands(model), lambda *_: None)
-
-
-@pytest.fixture(autouse=True)
-def spans_of_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few products make several blocks."""
-    for module in (peers, chunks):
-        monkeypatch.setattr(module, "SPAN_PRODUCTS", 1)
 
 
 def copy_of(data: Path, folder: Path, *without: str) -> Path:
@@ -203,7 +196,7 @@ def test_by_location_holds_the_rows_of_the_file(
 def test_a_killed_process_is_told_and_the_same_run_goes_on(
     data: Path, releases: Path, model: OnnxDemandModel, tmp_path: Path
 ) -> None:
-    job = BatchJob(data, tmp_path / "out", by_location=True, block_series=4)
+    job = BatchJob(data, tmp_path / "out", by_location=True, block_series=2)
     hands = Hands(model, find_release(releases, "1"), workers=2)
 
     def kill(step: str, *_: int) -> None:
@@ -265,9 +258,6 @@ def test_a_killed_run_goes_on_where_it_stopped(
         "from training.batch.models import open_model\n"
         "from training.batch.runs import BatchJob, run\n"
         "from training.batch.workers import Hands\n"
-        "from training import chunks\n"
-        "from training.features import peers\n"
-        "chunks.SPAN_PRODUCTS = peers.SPAN_PRODUCTS = 1\n"
         "data, out, releases = map(Path, sys.argv[1:])\n"
         "class Slow(ForecastQuestion):\n"
         "    def answerer(self, *of):\n"
@@ -383,6 +373,23 @@ def test_an_order_up_to_level_is_the_quantile_of_the_cover(
     assert rows.height == len(panel.skus)
     assert rows["expected_fill_rate"].is_between(0.0, 1.0).all()
     assert set(rows.columns) >= {"sku", "location", "safety_stock", "stockout_probability"}
+
+
+def test_stock_and_terms_are_read_once_whatever_the_blocks(
+    data: Path, model: OnnxDemandModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[pl.DataFrame] = []
+
+    def counted(folder: Path, pairs: pl.DataFrame, day: dt.date) -> object:
+        read.append(pairs)
+        return stock_inputs(folder, pairs, day)
+
+    monkeypatch.setattr(orders, "stock_inputs", counted)
+    whole, cut = tmp_path / "whole.parquet", tmp_path / "cut.parquet"
+    answer(data, whole, ReorderQuestion(7, 0.95), model, block_series=100)
+    answer(data, cut, ReorderQuestion(7, 0.95), model, block_series=2)
+    assert [pairs.height for pairs in read] == [WORLD.skus * WORLD.locations] * 2
+    assert pl.read_parquet(cut).equals(pl.read_parquet(whole))
 
 
 def test_without_inventory_the_level_is_told_and_the_order_is_null(

@@ -16,12 +16,12 @@ def made() -> MadeUp:
     return made_up()
 
 
-def test_the_median_of_days_lies_halfway_between_squared_root_and_mean(made: MadeUp) -> None:
+def test_the_median_of_days_lies_between_squared_root_and_mean(made: MadeUp) -> None:
     boosters = made.fit.daily.boosters
     assert isinstance(boosters, DayBoosters)
     said = outline(boosters, made.rows)
     root = np.maximum(np.asarray(boosters.root.predict(made.rows)), 0.0)
-    assert said.middle == pytest.approx((root**2 + np.maximum(said.mean, 0.0)) / 2.0)
+    assert said.middle == pytest.approx(0.7 * root**2 + 0.3 * np.maximum(said.mean, 0.0))
     assert np.array_equal(said.below, said.above)
 
 

@@ -15,6 +15,7 @@ from training.demand_rows import (
     NO_PLAN_SHARE,
     Rows,
     Sampling,
+    days_per_series,
     fit_rows,
     sample_rows,
 )
@@ -55,6 +56,13 @@ def test_a_daily_target_is_the_quantity_of_its_day_over_the_scale(
     sold = panel.history.quantity[day, daily.series]
     assert daily.target * daily.scale == pytest.approx(sold)
     assert np.array_equal(daily.scale.astype(np.float32), daily.features[:, COLUMN["scale"]])
+
+
+def test_few_days_are_drawn_of_each_of_many_series_and_more_of_each_of_few() -> None:
+    ask = Sampling(HORIZON, LAST, 10_000, seed=3)
+    assert [days_per_series(ask, len(ORIGINS), series) for series in (10_000, 500, 50)] == [2, 5, 7]
+    short = Sampling(1, LAST, 10_000, seed=3)
+    assert days_per_series(short, len(ORIGINS), 10_000) == 1, "no more than there are"
 
 
 def test_a_demand_target_is_a_day_in_stock(panel: Panel, drawn: tuple[Rows, Rows]) -> None:

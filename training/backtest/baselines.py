@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from serving.domain.history import History
+    from training.panel import Panel
 
     Floats = NDArray[np.float64]
     State = NDArray[np.float32]
@@ -48,21 +49,28 @@ def baselines(state: State, horizon: int) -> dict[str, Floats]:
     }
 
 
-def expected_cover(state: State, days: int) -> Floats:
-    """Return the level times the weekdays' factors summed over the days ahead, shape (n,)."""
-    factor = state[:, STATE["weekday"]][:, np.arange(days) % WEEK].astype(np.float64)
+def expected_cover(state: State, opened: NDArray[np.bool_]) -> Floats:
+    """Return the level times the weekdays' factors summed over the open days ahead, shape (n,).
+
+    Args:
+        state: States at the origin, shape (n, STATE_WIDTH).
+        opened: Which days ahead are not planned closed, shape (n, days).
+    """
+    columns = np.arange(opened.shape[1]) % WEEK
+    factor = state[:, STATE["weekday"]][:, columns].astype(np.float64) * opened
     total: Floats = state[:, STATE["level"].start].astype(np.float64) * factor.sum(axis=1)
     return total
 
 
-def pooled_covers(history: History, days: int, levels: Sequence[float]) -> Floats:
+def pooled_covers(panel: Panel, origin: int, days: int, levels: Sequence[float]) -> Floats:
     """Return what to multiply `expected_cover` by at each level, from the errors of all series.
 
     The quantiles of demand over forecast are taken over all series together, on windows in stock
     throughout before the end of the history, each as long as the cover.
 
     Args:
-        history: Days up to the origin and no further.
+        panel: All series.
+        origin: Index of the last known day; nothing after it is read.
         days: Days of the cover.
         levels: Probability levels.
 
@@ -70,9 +78,12 @@ def pooled_covers(history: History, days: int, levels: Sequence[float]) -> Float
         Shape (levels,); NaN where no past window was in stock.
     """
     ratios = [np.empty(0)]
-    for origin, state, _ in demand_states(history, _pooled_origins(history, days)):
-        window = slice(origin + 1, origin + 1 + days)
-        demand, expected = history.quantity[window].sum(axis=0), expected_cover(state, days)
+    history = panel.history.between(0, origin + 1)
+    sold = panel.with_closed(history.quantity)
+    shut = np.zeros(sold.shape, dtype=bool) if panel.series.closed is None else panel.series.closed
+    for past, state, _ in demand_states(history, _pooled_origins(history, days)):
+        window = slice(past + 1, past + 1 + days)
+        demand, expected = sold[window].sum(axis=0), expected_cover(state, ~shut[window].T)
         full = (history.available[window] >= 1.0 - 1e-9).all(axis=0)
         known = full & ~np.isnan(demand) & (expected > 0)
         ratios.append(demand[known] / expected[known])

@@ -33,6 +33,8 @@ def score_cover(
 ) -> dict[str, float]:
     """Score the sum over the week after the origin, or over what is held of it.
 
+    A day the location was planned closed adds nothing to the sum, and nothing is expected of it.
+
     ``full_stock`` are windows in stock throughout, where sales are demand; they are chosen by their
     outcome, so their demand leans low. ``all`` are all recorded windows against demand completed on
     stock-out days, which is an estimate; ``sold`` are the same against sales, which are a lower
@@ -58,15 +60,17 @@ def score_cover(
     levels = model.description.cover_quantile_levels
     wanted = interpolate_levels(levels, quantiles, (*SERVICE_LEVELS, 0.5))
     forecast = np.column_stack([wanted, mean])
-    sold, window = truth.sold[:, :days], (slice(None), slice(days))
-    full = truth.in_stock[window].all(axis=1)
-    recorded = truth.recorded[window].all(axis=1)
+    window = (slice(None), slice(days))
+    closed = truth.closed[window]
+    sold = np.where(closed, 0.0, truth.sold[window])
+    opened = ~closed.all(axis=1)
+    full = (truth.in_stock[window] | closed).all(axis=1) & opened
+    recorded = (truth.recorded[window] | closed).all(axis=1) & opened
     ((_, _, completed),) = demand_states(panel.history, [origin + days])
-    demand = completed[origin + 1 :, truth.series].sum(axis=0)
+    demand = panel.with_closed(completed)[origin + 1 :, truth.series].sum(axis=0)
     total = sold.sum(axis=1)
-    past = panel.history.between(0, origin + 1)
-    pooled = pooled_covers(past, days, SERVICE_LEVELS)
-    rival = expected_cover(records.state, days)[:, None] * pooled
+    pooled = pooled_covers(panel, origin, days, SERVICE_LEVELS)
+    rival = expected_cover(records.state, ~closed)[:, None] * pooled
     return {
         **_figures("full_stock", total[full], forecast[full]),
         **dict(_by_level(records.state[full], total[full], forecast[full])),

@@ -37,11 +37,13 @@ class Truth:
         series: Index of each series in the panel, shape (n,).
         sold: Units sold a day, NaN where not recorded, shape (n, horizon).
         in_stock: Where the day was recorded and in stock throughout, shape (n, horizon).
+        closed: Where nothing was sold because the location was planned closed, shape (n, horizon).
     """
 
     series: NDArray[np.intp]
     sold: Floats
     in_stock: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
 
     @property
     def recorded(self) -> NDArray[np.bool_]:
@@ -70,7 +72,9 @@ def truth_after(panel: Panel, records: SeriesRecords, origin: int, horizon: int)
     window = slice(origin + 1, origin + 1 + horizon)
     sold = panel.history.quantity[window][:, series].T
     available = panel.history.available[window][:, series].T
-    return Truth(series, sold, ~np.isnan(sold) & (available >= IN_STOCK))
+    shut = panel.series.closed
+    closed = np.zeros(sold.shape, dtype=bool) if shut is None else shut[window][:, series].T
+    return Truth(series, sold, ~np.isnan(sold) & (available >= IN_STOCK), closed)
 
 
 def forecast_daily(

@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 # What decides a fit and its scores; a change of any makes them anew.
 _FIT_CODE = (
-    "boosters.py",
-    "conformal.py",
-    "demand.py",
-    "demand_rows.py",
-    "graph.py",
-    "panel.py",
-    "features/records.py",
-    *ROUTE_CODE,
+    *(f"serving/domain/{name}.py" for name in ("features", "history")),
+    *(
+        f"training/{name}.py"
+        for name in (
+            *("boosters", "conformal", "demand", "demand_rows", "graph", "panel"),
+            *("features/records", *(file.removesuffix(".py") for file in ROUTE_CODE)),
+        )
+    ),
 )
 _SCORE_CODE = (
-    "metrics.py",
+    "training/metrics.py",
     *(
-        f"backtest/{name}.py"
+        f"training/backtest/{name}.py"
         for name in (
             *("baselines", "coherence", "cover", "forecasts", "intervals"),
             *("levels", "scene", "scoring", "slices"),
@@ -284,7 +284,7 @@ def _hash(content: Mapping[str, object]) -> str:
 def _code_hash(files: Sequence[str]) -> str:
     code = hashlib.sha256()
     for file in files:
-        code.update((Path(__file__).parent.parent / file).read_bytes())
+        code.update((Path(__file__).parents[2] / file).read_bytes())
     return code.hexdigest()
 
 

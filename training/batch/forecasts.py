@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from serving.domain.overrides import Override
     from serving.ports import DemandModel
     from training.batch.questions import Answerer, Block, Part
+    from training.panel import Folder
 
     Floats = NDArray[np.float64]
     Hands = Mapping[tuple[str, str], tuple[Override, ...]]
@@ -71,7 +72,10 @@ class ForecastQuestion:
             if not low <= level <= high:
                 raise BeyondTrained(f"quantile_levels[{index}]", limit=f"from {low} to {high}")
 
-    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
+    def gather(self, folder: Folder, data_dir: Path, file: Path) -> None:
+        """Read nothing: records and overrides are all a forecast needs."""
+
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path, file: Path) -> Answerer:  # noqa: ARG002  the protocol's
         """Read what planners say and return what answers the parts."""
         hands = load_overrides(data_dir, frequency_of(block.origin))
         return lambda part: self._answer(model, part, hands)

@@ -11,70 +11,85 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.domain.history import demand_states
+from serving.domain.history import Walked, walk_on
+from training.batch.kept import Known, keep_block, keep_peers
 from training.batch.questions import Block
-from training.features.peers import PeerSums, SpanSums
-from training.features.records import PeerRecords, peer_records
+from training.batch.readings import last_regime
+from training.features.peers import PeerSums, SomeSums
+from training.features.records import PeerRecords, mean_series, walk_peers
 from training.panel import panel_of_peers, read_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from training.panel import Folder
+    from training.batch.readings import Reading
+    from training.panel import Folder, Panel
 
 _SERIES = ("state", "future", "product", "location")
 
 
-def write_history(folder: Folder, skus: Sequence[str], file: Path) -> None:
+def write_history(reading: Reading, block: int, skus: Sequence[str], file: Path) -> None:
     """Read the series of some products and write what is known of them at the last day.
 
     Args:
-        folder: The data folder, opened.
-        skus: Products, ascending; whole spans.
+        reading: What is to be read.
+        block: Number of the block they make.
+        skus: Products, ascending.
         file: File to write; it is there whole or not at all.
     """
-    series = read_series(folder, skus)
+    folder = reading.folder
+    known, before = reading.known(skus)
+    series = read_series(folder, skus, before)
     history = series.history
-    ((_, state, _),) = demand_states(history, [history.days - 1])
+    state, walked = walk_on(known.walked, history)
+    if reading.place is not None:
+        regime = last_regime(history) if history.days else known.regime
+        begun = np.ones(len(series.skus), dtype=np.bool_)
+        keep_block(reading.place, block, Known(walked, begun, regime))
     sums = PeerSums(folder.catalogue, history.days)
-    spans = list(sums.spans(history, series.product, series.location))
+    around = sums.of(history, series.product, series.location)
     new = file.with_suffix(".new")
     with new.open("wb") as out:
         np.savez(
             out,
             state=state,
-            future=series.plan.after(history.last_day, len(series.skus)),
+            future=series.plan.after(folder.sales.last_day, len(series.skus)),
             product=series.product,
             location=series.location,
-            shared=np.stack([span.shared for span in spans]),
-            own=np.concatenate([span.own for span in spans], axis=1),
-            first=np.array([span.first for span in spans]),
+            **around._asdict(),
         )
     new.replace(file)
 
 
-def write_peers(folder: Folder, files: Iterable[Path], file: Path) -> None:
+def write_peers(reading: Reading, files: Iterable[Path], file: Path) -> None:
     """Add up the sums of all blocks and write the records of products and locations.
 
     Args:
-        folder: The data folder, opened.
+        reading: What was read.
         files: Files of `write_history`, in order.
         file: File to write; it is there whole or not at all.
     """
-    sums = PeerSums(folder.catalogue, folder.sales.days)
+    folder = reading.folder
+    sums = PeerSums(folder.catalogue, reading.days)
     for one in files:
         with np.load(one) as found:
-            shared, own, firsts = found["shared"], found["own"], found["first"].tolist()
-        ends = np.cumsum([sums.width(first) for first in firsts])
-        for span, first, end in zip(shared, firsts, ends.tolist(), strict=True):
-            sums.take(SpanSums(span, own[:, end - sums.width(first) : end], first))
-    panel = panel_of_peers(folder, sums.mean(folder.sales.first_day))
-    ((_, peers),) = peer_records(panel, [folder.sales.days - 1])
+            sums.take(SomeSums(*(found[name] for name in SomeSums._fields)))
+    panel = panel_of_peers(folder, sums.mean(reading.first_day))
+    peers, walks = walk_peers(panel, _known_of_peers(reading, panel))
+    if reading.place is not None:
+        keep_peers(reading.place, walks)
     new = file.with_suffix(".new")
     with new.open("wb") as out:
         np.savez(out, products=peers.products, locations=peers.locations)
     new.replace(file)
+
+
+def _known_of_peers(reading: Reading, panel: Panel) -> Sequence[Walked]:
+    """Return what is known of the mean series before the first day read."""
+    if reading.kept is not None:
+        return reading.kept.peers(panel.catalogue)
+    return [Walked.nothing(days.quantity.shape[1]) for days in mean_series(panel)]
 
 
 def read_block(folder: Folder, history: Path, peers: Path) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
     from serving.flows.reorder_inputs import Resolved
     from serving.ports import DemandModel
     from training.batch.questions import Answerer, Block, Part
+    from training.panel import Folder
 
     Floats = NDArray[np.float64]
     Rows = NDArray[np.intp]
     Said = Mapping[tuple[str, str], tuple[Override, ...]]
 
 _STOCK = "on_hand"
+_PAIR = ("sku", "location")
+_STOCK_ROWS = 20_000  # of a row group: about a block
 
 
 class _Decided(NamedTuple):
@@ -95,9 +99,14 @@ class ReorderQuestion:
         if self.cover_days is not None and self.cover_days > longest:
             raise BeyondTrained("cover_days", limit=f"from 1 to {longest}")
 
-    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
-        """Read stock, terms and overrides of a block's series and return what answers its parts."""
-        stocks = _stocks(block, data_dir)
+    def gather(self, folder: Folder, data_dir: Path, file: Path) -> None:
+        """Read stock and terms of every series."""
+        if not file.exists():
+            _write_stock(folder, data_dir, file)
+
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path, file: Path) -> Answerer:
+        """Read overrides and a block's stock and terms and return what answers its parts."""
+        stocks = _stocks(block, file)
         hands = load_overrides(data_dir, frequency_of(block.origin))
         return lambda part: self._answer(
             model, part, [stocks[index] for index in part.series], hands
@@ -147,22 +156,31 @@ def _in_force(part: Part, rows: Rows, said: Said) -> Hands:
     return found
 
 
-def _stocks(block: Block, data_dir: Path) -> list[StockInputs]:
-    """Return what the tables say of each series of a block, as serving reads it."""
-    pairs = pl.DataFrame({"sku": block.skus, "location": block.locations}).cast(pl.String)
-    keys, values = stock_inputs(data_dir, pairs, last_day(block.origin).astype(object))
-    at = pairs.join(
-        keys.with_row_index("row"), on=["sku", "location"], how="left", maintain_order="left"
-    )["row"].to_numpy()
+def _write_stock(folder: Folder, data_dir: Path, file: Path) -> None:
+    """Write what the tables say of each series, as serving reads it, in the order of the series."""
+    pairs = folder.sales.series
+    keys, values = stock_inputs(data_dir, pairs, last_day(folder.sales.last_day).astype(object))
+    stock = keys.hstack(pl.DataFrame(values, schema=list(STOCK_FIELDS), orient="row"))
+    new = file.with_suffix(".new")
+    pairs.join(stock, on=_PAIR, how="left", maintain_order="left").write_parquet(
+        new, compression="zstd", row_group_size=_STOCK_ROWS
+    )
+    new.replace(file)
+
+
+def _stocks(block: Block, file: Path) -> list[StockInputs]:
+    """Return what the tables say of each series of a block."""
+    near = pl.col("sku").is_between(pl.lit(block.skus[0]), pl.lit(block.skus[-1]))
+    stock = pl.scan_parquet(file, glob=False).filter(near).collect()
     return [
         StockInputs(
             **{
                 field: value
                 for field, value in zip(STOCK_FIELDS, row, strict=True)
-                if not np.isnan(value)
+                if not math.isnan(value)
             }
         )
-        for row in values[at].tolist()
+        for row in stock.select(STOCK_FIELDS).iter_rows()
     ]
 
 

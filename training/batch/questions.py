@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from serving.ports import DemandModel
     from training.features.records import PeerRecords
+    from training.panel import Folder
 
     Floats = NDArray[np.float32]
     Indices = NDArray[np.int64]
@@ -99,5 +100,11 @@ class Question(Protocol):
             BeyondTrained: If an option is beyond the model's.
         """
 
-    def answerer(self, model: DemandModel, block: Block, data_dir: Path) -> Answerer:
-        """Read what a block needs beside its records."""
+    def gather(self, folder: Folder, data_dir: Path, file: Path) -> None:
+        """Read what all blocks need beside their records, once, and leave it in a file for them.
+
+        A file that is there already was written by the same run before it was interrupted.
+        """
+
+    def answerer(self, model: DemandModel, block: Block, data_dir: Path, file: Path) -> Answerer:
+        """Return what answers the parts of a block; the file is that of `gather`."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +12,9 @@ import pyarrow as pa
 
 from serving.adapters.demand import open_demand
 from serving.adapters.releases import open_release
-from serving.errors import Busy
 from training.batch import files, partitions
 from training.batch.histories import read_block, write_history
+from training.batch.processes import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
 
     from serving.ports import DemandModel
     from training.batch.questions import Block, Part, Question
-    from training.panel import Folder
+    from training.batch.readings import Reading
 
     Do = Callable[[str, Sequence[int]], Iterator[None]]
 
@@ -55,7 +51,7 @@ class Work:
 
     Attributes:
         data_dir: The data folder.
-        folder: The same, opened.
+        reading: What is read of it.
         blocks: Products of each block.
         place: Folder of what is left between steps.
         question: What to ask.
@@ -65,7 +61,7 @@ class Work:
     """
 
     data_dir: Path
-    folder: Folder
+    reading: Reading
     blocks: tuple[tuple[str, ...], ...]
     place: Path
     question: Question
@@ -81,6 +77,11 @@ class Work:
     def peers(self) -> Path:
         """The file of the records of products and locations."""
         return self.place / "peers"
+
+    @property
+    def beside(self) -> Path:
+        """The file of what the question reads beside the records."""
+        return self.place / "beside"
 
     def answers(self, block: int) -> Path:
         """Return the file, or folder, of the answers of a block."""
@@ -105,15 +106,15 @@ class Worker:
         """Do one step of a block."""
         if step == READING:
             work = self.work
-            write_history(work.folder, work.blocks[block], work.history(block))
+            write_history(work.reading, block, work.blocks[block], work.history(block))
         else:
             self._answer(block)
 
     def _answer(self, block: int) -> None:
         """Answer the series of a block that has been read."""
         work = self.work
-        found = read_block(work.folder, work.history(block), work.peers)
-        answer = work.question.answerer(self.model, found, work.data_dir)
+        found = read_block(work.reading.folder, work.history(block), work.peers)
+        answer = work.question.answerer(self.model, found, work.data_dir, work.beside)
         rows = pa.concat_tables([answer(part) for part in _parts(found, work)])
         rows = rows.replace_schema_metadata({files.KEY: work.key.encode()})
         output = partitions if work.by_location else files
@@ -148,25 +149,15 @@ def at_work(work: Work, hands: Hands) -> Iterator[Do]:
         worker = Worker(work, hands.model)
         yield worker.each
         return
-    # A forked process would inherit locks that threads of this one hold.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, _begin, (work, hands.release)) as pool:
-        try:
-            yield lambda step, blocks: pool.map(partial(_do, step), blocks)
-        except BrokenProcessPool as error:
-            message = "a process of the run was killed: the same command goes on where it stopped"
-            raise Busy(message, retry_after_seconds=1.0) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    advice = "the same command goes on where it stopped"
+    with beside(count, _begin, (work, hands.release), advice) as pool:
+        yield lambda step, blocks: pool.map(partial(_do, step), blocks)
 
 
 _workers: list[Worker] = []  # of a process of `at_work`: the one it is
 
 
 def _begin(work: Work, release: Path) -> None:
-    """Begin as a process that works beside others, on one core."""
-    os.environ["POLARS_MAX_THREADS"] = "1"  # read at the first query
-    pa.set_cpu_count(1)
     _workers.append(Worker(work, open_release(release, open_demand)))
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from training.batch.questions import Question
+    from training.batch.runs import Read
+
+MIB = 1 << 20
 
 
 def run_with_progress(
@@ -59,6 +62,7 @@ def run_with_progress(
         out=out,
         as_of=as_of.date() if as_of else settings.as_of,
         by_location=by_location,
+        kept=settings.kept,
     )
     release = find_release(settings.releases, model)
     opened = open_release(release, open_demand)
@@ -89,6 +93,16 @@ def run_with_progress(
         f"in {seconds:.1f} s ({version}{resumed})",
         soft_wrap=True,
     )
+    console.print(_read(result.read), soft_wrap=True)
+
+
+def _read(read: Read) -> str:
+    """Say what was read, what was taken from before, and what is kept for the next run."""
+    taken = f", {read.taken:,} taken from the run before" if read.taken else ""
+    why = f" again: {read.afresh}" if read.afresh else ""
+    kept = f"; {read.size / MIB:,.0f} MiB kept for the next day" if read.size else ""
+    days = "1 day" if read.days == 1 else f"{read.days:,} days"
+    return f"read {days} of sales{why}{taken}{kept}"
 
 
 def _telling(bar: Progress, started: float) -> Callable[[str, int, int], None]:

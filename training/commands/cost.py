@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from training.commands.progress import steps_bar
 
 def train_cost(
     data: Annotated[Path | None, typer.Option(help="Data folder; the home's tables.")] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Groups of parts held out in turn.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, help="Groups of parts held out in turn.")] = 10,
     trees: Annotated[int, typer.Option(min=1, help="Trees of each output.")] = 1_000,
     *,
     seed: Annotated[int, typer.Option(help="Seed of folds and boosting.")] = 42,
@@ -94,6 +95,7 @@ def should_cost(
         model=model,
         false_alarm_rate=false_alarm_rate,
         allowed_margin=allowed_margin,
+        workers=len(os.sched_getaffinity(0)),
     )
     console = Console()
     bar = Progress(

@@ -11,16 +11,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from serving.settings import load
+
 if TYPE_CHECKING:
     from training.world import Fact, WorldJob, WorldSummary
 
 
 def world(
-    out: Annotated[Path, typer.Option(help="Folder to write the observed tables to.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write the observed tables to; the home's tables if absent."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="quick, demo, full or scale.")] = "demo",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 42,
     truth: Annotated[
-        Path | None, typer.Option(help="Folder to write the truth to [default: OUT-truth].")
+        Path | None,
+        typer.Option(help="Folder to write the truth to; OUT-truth, or HOME-truth, if absent."),
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace whatever is there.")] = False,
@@ -28,11 +34,18 @@ def world(
         bool, typer.Option("--trouble", help="Put anomalies, drift and gaps in, labelled apart.")
     ] = False,
 ) -> None:
-    """Generate a synthetic world with its truth apart."""
+    """Generate a synthetic world with its truth apart.
+
+    The same one that stands there already is left as it is, unless forced.
+
+    Example: parlevel world --profile quick --out world
+    """
     from training.world import WorldJob, default_truth, find_profile
 
+    settings = load()
     chosen = replace(find_profile(profile), trouble=trouble)
-    job = WorldJob(chosen, seed, out, truth or default_truth(out), force)
+    beside = default_truth(settings.home if out is None else out)
+    job = WorldJob(chosen, seed, out or settings.tables, truth or beside, force)
     summary = _run(job)
     console = Console()
     if summary.skipped:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LEAST_PARTS = 20  # parts with a word from which the word counts
 MOST_WORDS = 60  # words of one attribute, the most frequent
+# Suppliers with a column of their own, the most frequent: one cut then tells one from all others,
+# and as a tree sees only some of the columns, more trees see who quotes.
+MOST_SUPPLIERS = 10
 NUMBERS_SHARE = 0.9  # of an attribute's values that are numbers, from which it is one
 
 
@@ -39,12 +42,14 @@ def find_encoding(
         for component, _ in part.components
     ]
     component_numbers, component_words = _kinds(used, least)
+    ranked = tuple(name for name, _ in Counter(suppliers).most_common())
     return PartEncoding(
         numbers=(*numbers, *measures),
         words=words,
         component_numbers=component_numbers,
         component_words=component_words,
-        suppliers=tuple(name for name, _ in Counter(suppliers).most_common()),
+        suppliers=ranked,
+        frequent_suppliers=ranked[:MOST_SUPPLIERS],
     )
 
 

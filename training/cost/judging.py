@@ -17,6 +17,7 @@ from serving.adapters.releases import CURRENT, open_release
 from serving.domain.cost import Quote, ShouldCost, ShouldCostQuery
 from serving.errors import InvalidField, NoModel, UnknownModel
 from serving.flows.cost import CostFlow
+from training.batch.processes import beside
 from training.cost.documents import cost_documents
 from training.cost.quotes import read_quotes
 from training.shelf import Shelf
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from serving.domain.model import ModelDescription
     from serving.errors import ParlevelError
     from training.cost.documents import Document
+
+    Judge = Callable[[Sequence[pl.DataFrame]], Iterable[pl.DataFrame]]
 
 ROWS = 10_000  # judged together
 MIN_BRACKET = 500  # quotes of a quantity from which it is shown on its own
@@ -60,6 +63,8 @@ class Judgement:
         model: Version of the cost model; ``current`` is the one that serves, else the newest.
         false_alarm_rate: Share of honest quotes the calibrated flag may mark.
         allowed_margin: Margin a supplier may have.
+        workers: Processes that judge, at the most.
+        part: Quotes judged together.
     """
 
     data: Path
@@ -68,6 +73,8 @@ class Judgement:
     model: str = CURRENT
     false_alarm_rate: float = 0.05
     allowed_margin: float = 0.0
+    workers: int = 1
+    part: int = ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +160,51 @@ def judge_quotes(asked: Judgement, progress: Callable[[int, int], None]) -> Summ
         raise InvalidField("out", "must end in .parquet")
     begun = time.monotonic()
     frame = read_quotes(asked.data).frame
-    found: list[tuple[object, ...]] = []
-    with _no_collection():
-        flow = cost_flow(asked.data, asked.releases, asked.model)
-        for part in frame.iter_slices(ROWS):
-            answers = flow.estimate_many(list(_queries(part, asked)), drivers=False)
-            found += [_row(answer) for answer in answers]
-            progress(len(found), frame.height)
+    parts, found, done = list(frame.iter_slices(asked.part)), [], 0
+    with _judges(asked, len(parts)) as judge:
+        for answers in judge(parts):
+            found.append(answers)
+            done += answers.height
+            progress(done, frame.height)
     judged = pl.concat(
-        [frame.select(_KEPT), pl.DataFrame(found, schema=_SCHEMA, orient="row")], how="horizontal"
+        [frame.select(_KEPT), pl.concat(found) if found else pl.DataFrame(schema=_SCHEMA)],
+        how="horizontal",
     )
     replace_file(asked.out, judged.write_parquet)
     return Summary(judged, time.monotonic() - begun)
+
+
+@contextmanager
+def _judges(asked: Judgement, parts: int) -> Iterator[Judge]:
+    """Give what judges parts in order, in this process or in several beside it."""
+    count = min(asked.workers, parts)
+    if count <= 1:
+        with _no_collection():
+            flow = cost_flow(asked.data, asked.releases, asked.model)
+            yield lambda wanted: (_judged(flow, asked, part) for part in wanted)
+        return
+    # What would be refused is refused here, and not by a process that ends.
+    open_version(asked.releases, asked.model)
+    with beside(count, _begin, (asked,), "judge the quotes again") as pool:
+        yield lambda wanted: pool.map(_judge, wanted)
+
+
+_flows: list[tuple[CostFlow, Judgement]] = []  # of a process of `_judges`: what it answers with
+
+
+def _begin(asked: Judgement) -> None:
+    gc.disable()  # as `_no_collection` does; the process ends with its work
+    _flows.append((cost_flow(asked.data, asked.releases, asked.model), asked))
+
+
+def _judge(part: pl.DataFrame) -> pl.DataFrame:
+    return _judged(*_flows[0], part)
+
+
+def _judged(flow: CostFlow, asked: Judgement, part: pl.DataFrame) -> pl.DataFrame:
+    """Return what is said of some quotes, one row each."""
+    answers = flow.estimate_many(list(_queries(part, asked)), drivers=False)
+    return pl.DataFrame([_row(answer) for answer in answers], schema=_SCHEMA, orient="row")
 
 
 @contextmanager

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure as Drawing
 
-from serving.domain.cost import CostElementKind, CostOverrides, ShouldCostMethod, ShouldCostQuery
 from serving.errors import MissingInput
 from serving.flows.supplier import PERFORMANCE
 from training import tables
 from training.cost.judging import Judgement, cost_flow, judge_quotes
+from training.cost.part_page import add_tornado, add_waterfall, find_part
 from training.cost.variance import ALL, monthly_variance
+from training.cost.waterfall import draw_waterfall
 from training.page import COLORS, Page, share
 from training.suppliers import supplier_documents
 
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from matplotlib.axes import Axes
-
-    from serving.domain.cost import ShouldCost
-    from serving.flows.cost import CostFlow
-
 EFFECTS = ("volume", "mix", "price", "rate", "usage", "currency")
-SWING = 0.10  # of each driver, in the tornado
 MOST_QUOTES = 20_000  # drawn in the plot of gaps
-WHOLE_FROM = 1_000.0  # money from which cents are not drawn
 PLAIN_NAMES = ("within 10 %", "more than 10 % above")
 TOP = 15
 
@@ -53,15 +43,6 @@ class CostReport:
     by: str = "plant_id"
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part with its answer, and how to ask again."""
-
-    query: ShouldCostQuery
-    answer: ShouldCost
-    price: float | None
-
-
 def cost_page(asked: CostReport) -> Page:
     """Return the page of a data folder; a section whose tables are not there says so.
 
@@ -75,13 +56,13 @@ def cost_page(asked: CostReport) -> Page:
     page = Page("Cost: what parts should cost, and why it moved")
     judged = _judged(asked)
     flow = cost_flow(asked.data, asked.releases)
-    part = _part(asked, judged, flow)
+    part = find_part(asked.data, asked.sku, judged, flow)
     if part is None:
         page.section("Should-cost of a part")
         page.text("No quoted part has a bill of materials that can be priced.")
     else:
-        _add_waterfall(page, part)
-        _add_tornado(page, part, flow)
+        add_waterfall(page, part)
+        add_tornado(page, part, flow)
     _add_gaps(page, judged)
     _add_variance(page, asked)
     _add_suppliers(page, asked.data)
@@ -94,137 +75,6 @@ def _judged(asked: CostReport) -> pl.DataFrame | None:
     with tempfile.TemporaryDirectory() as scratch:
         job = Judgement(asked.data, Path(scratch) / "judged.parquet", asked.releases)
         return judge_quotes(job, lambda *_: None).judged
-
-
-def _part(asked: CostReport, judged: pl.DataFrame | None, flow: CostFlow) -> _Part | None:
-    """Return the part to draw: the one asked about, or the most overpriced one with a bill."""
-    billed = None
-    if judged is not None:
-        billed = judged.filter(method="bill").sort("gap", descending=True)
-        if asked.sku:
-            billed = billed.filter(sku=asked.sku)
-    if billed is None or billed.is_empty():
-        if not asked.sku:
-            return None
-        query = ShouldCostQuery(
-            asked.sku, method=ShouldCostMethod.BILL, as_of_date=_last_day(asked.data)
-        )
-        return _Part(query, flow.estimate(query), None)
-    row = billed.row(0, named=True)
-    columns = ("quote_id", "date", "currency_code")
-    quotes = tables.read(asked.data, "quotes", columns=columns)
-    quote = quotes.filter(quote_id=row["quote_id"]).row(0, named=True)
-    query = ShouldCostQuery(
-        row["sku"],
-        method=ShouldCostMethod.BILL,
-        currency_code=quote["currency_code"] or "",
-        as_of_date=quote["date"],
-    )
-    return _Part(query, flow.estimate(query), row["unit_price"])
-
-
-def _last_day(data: Path) -> dt.date:
-    day: dt.date = tables.read(data, "commodity_prices", columns=["date"])["date"].sort()[-1]
-    return day
-
-
-def _add_waterfall(page: Page, part: _Part) -> None:
-    said = part.answer
-    page.section(f"Should-cost of {said.sku}")
-    quoted = "" if part.price is None else f" It is quoted at {part.price:,.4g}."
-    page.text(
-        f"{said.should_cost:,.4g} {said.currency_code} a unit at the rates of {said.as_of_date}; "
-        f"80 % range {said.should_cost_p10:,.4g} to {said.should_cost_p90:,.4g}.{quoted}"
-    )
-    steps = [(_word(one.kind), one.cost) for one in said.elements]
-    if part.price is not None:
-        steps.append(("above should-cost", part.price - said.should_cost))
-    figure = Drawing(figsize=(8.0, 3.6), layout="constrained")
-    axes = figure.subplots()
-    _waterfall(axes, steps, total="quote" if part.price is not None else "should-cost")
-    axes.set_ylabel(f"{said.currency_code} a unit")
-    page.figure(figure, f"From the bill of materials to the price of {said.sku}.")
-    rows = [
-        (
-            _word(element.kind),
-            driver.name,
-            driver.usage,
-            driver.usage_unit,
-            driver.rate,
-            driver.rate_currency_code,
-            driver.cost,
-            driver.rate_date,
-            driver.source,
-        )
-        for element in said.elements
-        for driver in element.drivers
-    ]
-    page.table(
-        ("element", "driver", "usage", "unit", "rate", "currency", "cost", "rate of", "source"),
-        rows,
-        "Cost is usage x rate x exchange rate.",
-        text_columns={"element", "driver", "unit", "currency", "rate of", "source"},
-    )
-
-
-def _add_tornado(page: Page, part: _Part, flow: CostFlow) -> None:
-    swings: list[tuple[str, float, float]] = []
-    for name, low, high in _what_ifs(part.answer):
-        less, more = (
-            flow.estimate(replace(part.query, overrides=overrides)).should_cost
-            for overrides in (low, high)
-        )
-        swings.append((name, less, more))
-    swings.sort(key=lambda swing: abs(swing[2] - swing[1]))
-    figure = Drawing(figsize=(8.0, 1.0 + 0.4 * len(swings)), layout="constrained")
-    axes = figure.subplots()
-    middle = part.answer.should_cost
-    for place, (_, low_cost, high_cost) in enumerate(swings):
-        axes.barh(place, low_cost - middle, left=middle, color=COLORS[2])
-        axes.barh(place, high_cost - middle, left=middle, color=COLORS[1])
-    axes.axvline(middle, color=COLORS[7], linewidth=1)
-    axes.set_yticks(range(len(swings)), [name for name, *_ in swings])
-    axes.set_xlabel(f"should-cost, {part.answer.currency_code} a unit")
-    page.figure(
-        figure,
-        f"Should-cost with each driver {SWING:.0%} lower (green) and higher (orange), one at a "
-        "time, as asked of the service.",
-    )
-
-
-def _what_ifs(said: ShouldCost) -> list[tuple[str, CostOverrides, CostOverrides]]:
-    """Return each driver with the overrides that move it down and up."""
-    found = []
-    for element in said.elements:
-        for driver in element.drivers:
-            if element.kind is CostElementKind.RAW_MATERIAL and driver.usage_unit == "kg":
-                # An override is in the currency of the question.
-                price = driver.rate * driver.exchange_rate
-                low, high = (
-                    CostOverrides(commodity_prices={driver.name: price * factor})
-                    for factor in (1 - SWING, 1 + SWING)
-                )
-                found.append((f"price of {driver.name}", low, high))
-    rates = {
-        CostElementKind.LABOR: "labor_rate_hourly",
-        CostElementKind.OVERHEAD: "overhead_rate",
-        CostElementKind.LOGISTICS: "freight_per_kg",
-        CostElementKind.TARIFF: "tariff_rate",
-    }
-    for element in said.elements:
-        name = rates.get(element.kind)
-        if name is not None and len(element.drivers) == 1 and element.cost > 0:
-            rate = element.drivers[0].rate * element.drivers[0].exchange_rate
-            low, high = (_override(name, rate * factor) for factor in (1 - SWING, 1 + SWING))
-            found.append((name.replace("_", " "), low, high))
-    for name in ("labor_minutes_factor", "mass_factor"):
-        low, high = (_override(name, factor) for factor in (1 - SWING, 1 + SWING))
-        found.append((name.removesuffix("_factor").replace("_", " "), low, high))
-    return found
-
-
-def _override(name: str, value: float) -> CostOverrides:
-    return replace(CostOverrides(), **{name: value})  # type: ignore[arg-type]  # by its name
 
 
 def _add_gaps(page: Page, judged: pl.DataFrame | None) -> None:
@@ -297,7 +147,7 @@ def _add_variance(page: Page, asked: CostReport) -> None:
     figure = Drawing(figsize=(8.0, 3.6), layout="constrained")
     axes = figure.subplots()
     steps = [("budget", last["budget"]), *((name, last[name]) for name in EFFECTS)]
-    _waterfall(axes, steps, total="actual")
+    draw_waterfall(axes, steps, total="actual")
     axes.set_ylabel(tables.dataset(asked.data).currency_code)
     low = min(last["budget"], last["actual"])
     reach = max(abs(last[name]) for name in EFFECTS)
@@ -365,34 +215,3 @@ def _add_suppliers(page: Page, data: Path) -> None:
         ],
         "Open orders count as not received yet.",
     )
-
-
-def _waterfall(axes: Axes, steps: list[tuple[str, float]], *, total: str) -> None:
-    """Draw steps that begin where the last one ended, and their sum."""
-    level = 0.0
-    for place, (_, step) in enumerate(steps):
-        color = COLORS[0] if place == 0 else COLORS[1] if step >= 0 else COLORS[2]
-        axes.bar(place, step, bottom=level, color=color)
-        level += step
-        axes.annotate(
-            _money(step),
-            (place, max(level, level - step)),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            xytext=(0, 2),
-            textcoords="offset points",
-        )
-    axes.bar(len(steps), level, color=COLORS[6])
-    axes.annotate(_money(level), (len(steps), level), ha="center", va="bottom", fontsize=8)
-    axes.yaxis.set_major_formatter("{x:,.10g}")
-    axes.set_xticks(range(len(steps) + 1), [*(name for name, _ in steps), total])
-    axes.margins(y=0.15)
-
-
-def _money(amount: float) -> str:
-    return f"{amount:,.0f}" if abs(amount) >= WHOLE_FROM else f"{amount:,.4g}"
-
-
-def _word(kind: CostElementKind) -> str:
-    return kind.name.lower().replace("_", " ")

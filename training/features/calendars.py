@@ -1,4 +1,4 @@
-"""Holidays, paydays and school holidays around an origin, per location."""
+"""Holidays, paydays, school holidays and closed days around an origin, per location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from serving.domain.features import KNOWN_DAYS, LOCATION, NEVER
+from serving.domain.features import CLOSED, KNOWN_DAYS, LOCATION, NEVER
 from serving.domain.periods import Frequency
 from training import tables
 from training.features.periods import period_numbers
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Days = NDArray[np.int64]
 
-DAY_FIELDS = ("holiday", "days_to_holiday", "days_since_holiday", "payday", "school_holiday")
+DAY_FIELDS = (
+    *("holiday", "days_to_holiday", "days_since_holiday", "payday", "school_holiday"),
+    CLOSED,
+)
+OPEN = "open"  # column of the calendar: 0 on days a location is closed
 # Numeric columns of a calendar that mark holidays where it has no names for them.
 _HOLIDAY_FLAGS = ("holiday", "holiday_flag")
 
@@ -40,6 +44,7 @@ class Calendar:
         paydays: Paydays of each entry, ascending; None where no table marks them.
         school_holidays: School holidays of each entry; None where no table marks them.
         last_day: Last day the calendar covers; None where there is no calendar.
+        closed: Days each entry is closed; None where no table marks them.
     """
 
     group: NDArray[np.int64]
@@ -47,6 +52,20 @@ class Calendar:
     paydays: tuple[Days, ...] | None
     school_holidays: tuple[Days, ...] | None
     last_day: int | None
+    closed: tuple[Days, ...] | None = None
+
+    def closed_on(self, days: Days) -> NDArray[np.bool_] | None:
+        """Return which days each location is closed, shape (locations, days).
+
+        Args:
+            days: Days, or periods, since 1970-01-01.
+
+        Returns:
+            The days; None where no table marks any.
+        """
+        if self.closed is None or not any(marks.size for marks in self.closed):
+            return None
+        return np.stack([np.isin(days, marks) for marks in self.closed])[self.group]
 
     def after(self, origin: np.datetime64) -> Floats:
         """Return the day fields of the known days after an origin.
@@ -57,7 +76,7 @@ class Calendar:
             origin: The last known day.
 
         Returns:
-            The fields in their order in the location record, shape (locations, 5 * KNOWN_DAYS).
+            The fields in their order in the location record, shape (locations, 6 * KNOWN_DAYS).
         """
         first = int(origin.astype(np.int64)) + 1
         days = np.arange(first, first + KNOWN_DAYS)
@@ -68,7 +87,10 @@ class Calendar:
                 out[entry, 0] = np.isin(days, holidays)
                 out[entry, 1] = _days_to(holidays, days)
                 out[entry, 2] = _days_to(-holidays[::-1], -days)
-                for field, marks in ((3, self.paydays), (4, self.school_holidays)):
+                for field, marks in (
+                    *((3, self.paydays), (4, self.school_holidays)),
+                    (5, self.closed),
+                ):
                     if marks is not None:
                         out[entry, field] = np.isin(days, marks[entry])
             out[:, :, ~known] = np.nan
@@ -111,6 +133,9 @@ def load_calendar(
         paydays=marked["payday"],
         school_holidays=marked["school_holiday"],
         last_day=int(frame["date"].cast(pl.Int32).to_numpy().max()) if frame.height else None,
+        closed=tuple(_days(one, pl.col(OPEN).cast(pl.Float64) <= 0) for one in rows)
+        if OPEN in frame.columns and frequency is Frequency.DAY
+        else None,
     )
 
 

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
 
 _MEASURES = ("quantity", "available", "discount", "promoted", "price")
-_SUMMED = (*_MEASURES, "seen", "priced")
-SPAN_PRODUCTS = 32  # products whose series are summed on their own
+# What is summed. Quantity and price are cut into whole units and the rest, so that every sum is
+# exact: up to eight million series of which none sells, or costs, a billion a day.
+_WHOLE = ("quantity", "price")
+_SUMMED = (*_MEASURES, *(f"whole_{name}" for name in _WHOLE), "seen", "priced")
+_UNIT = 2.0**30
+_MOST = 2.0**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +45,27 @@ class Peers:
     locations: History
 
 
-class SpanSums(NamedTuple):
-    """Sums over the series of one span of products.
+class SomeSums(NamedTuple):
+    """Sums over some series.
 
     Attributes:
         shared: Sums of every category, location and region and of everything, by measure,
             shape (measures, groups, days).
-        own: Sums of each product of the span over its locations, (measures, products, days).
-        first: Index of the span's first product in the catalogue.
+        own: Sums of each product of the series over its locations, (measures, products, days).
+        products: Index of each of these products in the catalogue, ascending.
     """
 
     shared: Floats
     own: Floats
-    first: int
+    products: Indices
 
 
 class PeerSums:
-    """Sums over series by group and day, taken in one span of products after another.
+    """Sums over series by group and day.
 
-    Spans are cut by the catalogue alone, and sums of spans are added in order: so any chunks of
-    whole spans give the same bits, and so do spans summed apart, in another process, and brought
-    together.
+    They are exact, of values taken to 2**-30. So the same bits come of series summed in any order
+    and in any parts, in this process or another, and series that come later change no sum of the
+    days before.
     """
 
     def __init__(self, catalogue: Catalogue, days: int) -> None:
@@ -74,41 +78,25 @@ class PeerSums:
         self.own = np.zeros((len(_SUMMED), len(catalogue.products), days))
 
     def add(self, history: History, product: Indices, location: Indices) -> None:
-        """Take in whole spans, given the product and location index of each series in order."""
-        for sums in self.spans(history, product, location):
-            self.take(sums)
+        """Take in series, given the product and location index of each."""
+        self.take(self.of(history, product, location))
 
-    def take(self, sums: SpanSums) -> None:
-        """Take in the sums of the span that follows."""
+    def take(self, sums: SomeSums) -> None:
+        """Take in the sums of series that are not in yet."""
         self.shared += sums.shared
-        self.own[:, sums.first : sums.first + sums.own.shape[1]] = sums.own
+        self.own[:, sums.products] += sums.own
 
-    def width(self, first: int) -> int:
-        """Return the products of the span that begins at one."""
-        return min(SPAN_PRODUCTS, len(self.catalogue.products) - first)
-
-    def spans(self, history: History, product: Indices, location: Indices) -> Iterator[SpanSums]:
-        """Yield the sums of each span of a history, in order."""
-        seen = ~np.isnan(history.quantity)
-        priced = seen & ~np.isnan(history.price)
-        measures = [
-            np.where(priced if name == "price" else seen, getattr(history, name), 0.0)
-            for name in _MEASURES
-        ]
-        measures += [seen.astype(np.float64), priced.astype(np.float64)]
-        cuts = np.flatnonzero(np.diff(product // SPAN_PRODUCTS)) + 1
-        for series in np.split(np.arange(product.size), cuts):
-            first = int(product[series[0]]) // SPAN_PRODUCTS * SPAN_PRODUCTS
-            width = self.width(first)
-            shared = self._members(product[series], location[series])
-            own = _matrix(product[series] - first, np.arange(series.size), (width, series.size))
-            block = slice(series[0], series[-1] + 1)
-            taken = [values[:, block].T for values in measures]
-            yield SpanSums(
-                shared=np.stack([shared @ values for values in taken]),
-                own=np.stack([own @ values for values in taken]),
-                first=first,
-            )
+    def of(self, history: History, product: Indices, location: Indices) -> SomeSums:
+        """Return the sums of series, given the product and location index of each."""
+        products, place = np.unique(product, return_inverse=True)
+        shared = self._members(product, location)
+        own = _matrix(place, np.arange(product.size), (products.size, product.size))
+        sums = [(shared @ values.T, own @ values.T) for values in _values(history)]
+        return SomeSums(
+            shared=np.stack([one for one, _ in sums]),
+            own=np.stack([one for _, one in sums]),
+            products=products,
+        )
 
     def mean(self, first_day: np.datetime64) -> Peers:
         """Return the mean series of every group."""
@@ -136,6 +124,27 @@ class PeerSums:
         return _matrix(np.concatenate(rows), np.concatenate(columns), (self.groups, product.size))
 
 
+def _values(history: History) -> Iterator[Floats]:
+    """Yield what is summed, in the order of `_SUMMED`, each of shape (days, series)."""
+    seen = ~np.isnan(history.quantity)
+    recorded = dict.fromkeys(_MEASURES, seen) | {"price": seen & ~np.isnan(history.price)}
+    taken = {
+        name: np.minimum(np.where(recorded[name], getattr(history, name), 0.0), _MOST)
+        for name in _WHOLE
+    }
+    for name in _MEASURES:
+        values = (
+            taken[name] - np.floor(taken[name])
+            if name in _WHOLE
+            else np.where(recorded[name], getattr(history, name), 0.0)
+        )
+        yield np.rint(values * _UNIT) / _UNIT
+    for name in _WHOLE:
+        yield np.floor(taken[name])
+    yield seen.astype(np.float64)
+    yield recorded["price"].astype(np.float64)
+
+
 def _matrix(rows: Indices, columns: Indices, shape: tuple[int, int]) -> sparse.csr_array:
     return sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
 
@@ -143,6 +152,8 @@ def _matrix(rows: Indices, columns: Indices, shape: tuple[int, int]) -> sparse.c
 def _means(sums: Floats, first_day: np.datetime64) -> History:
     """Return the mean series of groups from their sums, shape (measures, groups, days)."""
     by_name = dict(zip(_SUMMED, sums, strict=True))
+    for name in _WHOLE:
+        by_name[name] = by_name[f"whole_{name}"] + by_name[name]
     seen, priced = (
         np.where(by_name[name] > 0, by_name[name], np.nan) for name in ("seen", "priced")
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from serving.domain.features import LOCATION, PRODUCT, WIDTHS, SeriesRecords
-from serving.domain.history import STATE, WEEK, demand_states
+from serving.domain.history import STATE, WEEK, demand_states, walk_on
 from training.features.calendars import DAYS_OF_LOCATION
 from training.features.catalogue import ATTRIBUTES
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from serving.domain.history import History, Walked
     from training.panel import Panel
 
     Floats = NDArray[np.float32]
@@ -94,20 +95,40 @@ def peer_records(panel: Panel, origins: Sequence[int]) -> Iterator[tuple[int, Pe
     Raises:
         InvalidField: If the origins are not ascending days of the panel.
     """
-    walks = zip(
-        demand_states(panel.peers.products, origins),
-        demand_states(panel.peers.own, origins),
-        demand_states(panel.peers.locations, origins),
-        strict=True,
-    )
+    walks = zip(*(demand_states(one, origins) for one in mean_series(panel)), strict=True)
     for (origin, categories, _), (_, own, _), (_, places, _) in walks:
-        yield (
-            origin,
-            PeerRecords(
-                products=_products(panel, categories, own),
-                locations=_locations(panel, places, panel.day(origin)),
-            ),
-        )
+        yield origin, _joined(panel, (categories, own, places), panel.day(origin))
+
+
+def walk_peers(panel: Panel, past: Sequence[Walked]) -> tuple[PeerRecords, tuple[Walked, ...]]:
+    """Return the records at the last day of a grid that goes on where another ended.
+
+    Args:
+        panel: Any panel of the folder, on the grid of the days that follow.
+        past: What is known of the mean series of categories and everything, of products, and of
+            locations, regions and everything, after the day before.
+
+    Returns:
+        The records `peer_records` yields for all days together, to the last bit, and what is known
+        of the mean series after them.
+    """
+    walks = [walk_on(one, days) for one, days in zip(past, mean_series(panel), strict=True)]
+    categories, own, places = (states for states, _ in walks)
+    records = _joined(panel, (categories, own, places), panel.history.last_day)
+    return records, tuple(walked for _, walked in walks)
+
+
+def mean_series(panel: Panel) -> tuple[History, History, History]:
+    """Return the mean series of categories, of products and of locations, as peers hold them."""
+    return panel.peers.products, panel.peers.own, panel.peers.locations
+
+
+def _joined(panel: Panel, states: tuple[Floats, Floats, Floats], day: np.datetime64) -> PeerRecords:
+    """Return the records of a day from the states of the mean series."""
+    categories, own, places = states
+    return PeerRecords(
+        products=_products(panel, categories, own), locations=_locations(panel, places, day)
+    )
 
 
 def _products(panel: Panel, categories: Floats, own_states: Floats) -> Floats:
@@ -130,6 +151,9 @@ def _products(panel: Panel, categories: Floats, own_states: Floats) -> Floats:
     sold = own_states[:, STATE["observed_days"]] > 0
     fields[: own.size] = np.where(sold, _peer_fields(own_states), fields[: own.size])
     out[:, PRODUCT["product_level"].start : PRODUCT["product_weekday"].stop] = fields
+    newest = _newest(categories)[peer]
+    newest[: own.size] = np.where(sold, _newest(own_states), newest[: own.size])
+    out[:, PRODUCT["product_last"].start : PRODUCT["product_last_three"].stop] = newest
     out[:, PRODUCT["category_state"]] = categories[peer]
     return out
 
@@ -165,3 +189,13 @@ def _peer_fields(states: Floats) -> Floats:
         ],
         axis=1,
     )
+
+
+def _newest(states: Floats) -> Floats:
+    """Return the last day, and the last three, over what is expected of them, shape (n, 2)."""
+    level = states[:, STATE["level"]]
+    # The last day has the weekday of the seventh day ahead, the one before that of the sixth.
+    expected = np.where(level > 0, level, np.float32(np.nan)) * states[:, STATE["weekday"]]
+    tail = states[:, STATE["tail"]]
+    three = tail[:, -3:].sum(axis=1) / expected[:, -3:].sum(axis=1)
+    return np.stack([tail[:, -1] / expected[:, -1], three], axis=1)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TAGS, OUTLIER = "demand_tags", "outlier"
 UNRECORDED = math.nan  # unlike null, which a day without a row has too
 _KEYS = ("sku", "location")
-_COLUMNS = ("date", *_KEYS, "quantity", "available_fraction", *REGIME)
+COLUMNS = ("date", *_KEYS, "quantity", "available_fraction", *REGIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,32 @@ class Sales:
         return rows.collect().sort(*_KEYS, "date")
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What goes before the days of some rows, where earlier ones were read another time.
+
+    Attributes:
+        last_day: Last period read then.
+        keys: Columns sku and location of all series, sorted.
+        begun: Whether each series had a row by then, shape (n,).
+        regime: Price, discount and promoted at its end, NaN where unknown, shape (3, n).
+    """
+
+    last_day: np.datetime64
+    keys: pl.DataFrame
+    begun: NDArray[np.bool_]
+    regime: Floats
+
+    def rows_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the series with the number of their rows, as `series_keys` does; some have none.
+
+        Args:
+            rows: Rows after the last day.
+        """
+        counted = self.keys.join(series_keys(rows), on=_KEYS, how="left", maintain_order="left")
+        return counted.with_columns(pl.col("rows").fill_null(0))
+
+
 def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
     """Find the extent of the sales of a folder.
 
@@ -100,7 +126,7 @@ def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
         MissingInput: If the folder has no sales.
         InvalidField: If no row is as old as `as_of`.
     """
-    rows = _without_outliers(tables.scan(data_dir, "sales", _COLUMNS), data_dir)
+    rows = without_outliers(tables.scan(data_dir, "sales", COLUMNS), data_dir)
     dataset = stored_dataset(data_dir) or _inferred(rows)
     frequency = Frequency[dataset.frequency.upper()]
     if as_of is not None:
@@ -132,7 +158,11 @@ def open_sales(data_dir: Path, as_of: dt.date | None) -> Sales:
 
 
 def dense(
-    rows: pl.DataFrame, sales: Sales, keys: pl.DataFrame, campaigns: Sequence[Campaign]
+    rows: pl.DataFrame,
+    sales: Sales,
+    keys: pl.DataFrame,
+    campaigns: Sequence[Campaign],
+    before: Before | None = None,
 ) -> History:
     """Lay sales rows out on the grid.
 
@@ -144,6 +174,7 @@ def dense(
         sales: Where they come from.
         keys: The series in the order of the rows, as `series_keys` returns them.
         campaigns: Campaigns that say what rows leave open.
+        before: What goes before the first day of the grid; nothing where None.
 
     Returns:
         The history of shape (days, series).
@@ -153,7 +184,11 @@ def dense(
     day = rows["date"].to_numpy().astype(np.int64) - first
     lengths = keys["rows"].to_numpy().astype(np.int64)
     series = np.repeat(np.arange(keys.height), lengths)
-    starts = day[np.cumsum(lengths) - lengths]
+    starts = np.full(keys.height, sales.days)
+    some = lengths > 0
+    starts[some] = day[(np.cumsum(lengths) - lengths)[some]]
+    if before is not None:
+        starts[before.begun] = 0
 
     def spread(column: str) -> Floats:
         out = np.full(shape, np.nan)
@@ -169,9 +204,9 @@ def dense(
     available[np.isnan(available)] = 1.0
     regime = {name: spread(name) for name in REGIME}
     _fold(campaigns, regime, first)
-    for name in REGIME:
+    for place, name in enumerate(REGIME):
         if name in sales.recorded:
-            _carry_forward(regime[name])
+            _carry_forward(regime[name], None if before is None else before.regime[place])
     for name in ("discount", "promoted"):
         regime[name][np.isnan(regime[name])] = 0.0
     return History(sales.first_day, quantity, available, **regime)
@@ -187,15 +222,22 @@ def _inferred(rows: pl.LazyFrame) -> Dataset:
     return Dataset(frequency=infer_frequency(days))
 
 
-def _without_outliers(rows: pl.LazyFrame, data_dir: Path) -> pl.LazyFrame:
-    """Take days that people tagged as outliers for not recorded."""
+def outliers(data_dir: Path) -> pl.DataFrame:
+    """Return date, sku and location of the days that people tagged as outliers."""
     if not tables.exists(data_dir, TAGS):
-        return rows
+        return pl.DataFrame(schema={"date": pl.Date, "sku": pl.String, "location": pl.String})
     tags = tables.read(data_dir, TAGS, columns=["date", *_KEYS, "tag"])
-    marked = tags.filter(pl.col("tag") == OUTLIER).select("date", *_KEYS).unique()
+    return tags.filter(pl.col("tag") == OUTLIER).select("date", *_KEYS).unique()
+
+
+def without_outliers(rows: pl.LazyFrame, data_dir: Path) -> pl.LazyFrame:
+    """Take days that people tagged as outliers for not recorded."""
+    marked = outliers(data_dir)
+    if marked.is_empty():
+        return rows
     known = rows.join(marked.with_columns(outlier=True).lazy(), on=["date", *_KEYS], how="left")
     hidden = pl.when(pl.col("outlier").is_null()).then(pl.col("quantity"))
-    return known.with_columns(hidden.fill_null(UNRECORDED)).select(_COLUMNS)
+    return known.with_columns(hidden.fill_null(UNRECORDED)).select(COLUMNS)
 
 
 def _fold(campaigns: Sequence[Campaign], regime: dict[str, Floats], first: int) -> None:
@@ -213,7 +255,9 @@ def _fold(campaigns: Sequence[Campaign], regime: dict[str, Floats], first: int) 
         regime[name][:] = np.where(np.isnan(regime[name]), values, regime[name])
 
 
-def _carry_forward(values: Floats) -> None:
-    """Fill each gap with the value before it."""
-    for day in range(1, values.shape[0]):
-        values[day] = np.where(np.isnan(values[day]), values[day - 1], values[day])
+def _carry_forward(values: Floats, last: Floats | None) -> None:
+    """Fill each gap with the value before it, at first with the last one of the days before."""
+    for day in range(values.shape[0]):
+        if last is not None:
+            values[day] = np.where(np.isnan(values[day]), last, values[day])
+        last = values[day]

@@ -99,14 +99,20 @@ def _cycle_costs() -> tuple[pl.Expr, pl.Expr]:
 def _inventory(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
     """Return each pair's stock on its latest day, summed over lots."""
     measures = ("on_hand", "on_order", "backorders")
-    rows = _table(data_dir, "inventory", ("date", *_PAIR, *measures))
+    if not tables.exists(data_dir, "inventory"):
+        return _table(data_dir, "inventory", (*_PAIR, *measures))
+    # Years of stock may lie there: rows are looked at as they stream by, twice.
+    rows = tables.scan(data_dir, "inventory", ("date", *_PAIR, "lot_id", *measures))
     rows = rows.filter(pl.col("date") <= as_of)
-    latest = rows.filter(pl.col("date") == pl.col("date").max().over(_PAIR))
+    last = rows.group_by(_PAIR).agg(pl.col("date").max()).collect(engine="streaming")
+    since = rows.filter(pl.col("date") >= pl.lit(last["date"].min()))
+    latest = since.join(last.lazy(), on=["date", *_PAIR], how="semi").collect(engine="streaming")
     # A sum of nothing known is not known.
     totals = [
         pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in measures
     ]
-    return latest.group_by(_PAIR).agg(totals)
+    # In order of lots, so that the last bit of a sum does not depend on who came first.
+    return latest.sort(*_PAIR, "lot_id").group_by(_PAIR, maintain_order=True).agg(totals)
 
 
 def _with_sourcing(frame: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.DataFrame:

@@ -135,6 +135,7 @@ def lay_ground(study: Study, panel: Panel) -> Ground:
     if origin < 0:
         raise InvalidField("from", f"must be after the first day of sales, {panel.day(0)}")
     ((_, _, completed),) = demand_states(panel.history, [panel.history.days - 1])
+    completed = panel.with_closed(completed)
     demand = completed[origin + 1 : stop]
     if study.truth is not None:
         demand = _true_demand(study, study.truth, panel)
@@ -147,7 +148,7 @@ def lay_ground(study: Study, panel: Panel) -> Ground:
         series = series[np.linspace(0, series.size - 1, MAX_SERIES).astype(np.int64)]
     demand = np.ascontiguousarray(demand[:, series])
     window = slice(origin + 1, stop)
-    sold = panel.history.quantity[window, series]
+    sold = panel.with_closed(panel.history.quantity)[window, series]
     known = panel.history.available[window, series] >= IN_STOCK
     estimated = 0.0 if study.truth is not None else float((demand - sold).sum() / demand.sum())
     pairs = pl.DataFrame(

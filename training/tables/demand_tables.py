@@ -103,7 +103,11 @@ DEMAND_TABLES = (
     ),
     Contract(
         "calendar",
-        (*DAY, *texts("country", "region", "holiday_name"), *flags("payday", "school_holiday")),
+        (
+            *DAY,
+            *texts("country", "region", "holiday_name"),
+            *flags("payday", "school_holiday", "open"),
+        ),
         ("date", "country", "region", "holiday_name"),
         extra="number",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -12,7 +11,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from serving.errors import InvalidField
 from training.tables import layers
@@ -31,6 +29,7 @@ from training.tables.files import load_file
 from training.tables.layers import Load
 from training.tables.reading import plain_files
 from training.tables.recipes import Block, Source, blank_missing, cook
+from training.tables.staging import same_rows, with_rows, write_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,7 +171,7 @@ class _Attempt:
         """Check and stage one table."""
         draft = self._draft(block.table)
         live = self.manifest.get(block.table, ())
-        if _same_rows(draft, live):
+        if same_rows(draft, live):
             return Outcome(block.table, None, "skipped: the same file is already there")
         source = self._source(block.table)
         draft = replace(draft, rows_in=len(source))
@@ -184,10 +183,10 @@ class _Attempt:
             raise
         if rows is None:
             return Outcome(block.table, None, "skipped: the source has no new rows for it")
-        load = _with_rows(draft, rows)
+        load = with_rows(draft, rows)
         self.tell(f"writing {block.table}")
         layers.replace_file(
-            layers.part_path(self.data_dir, load), lambda path: _write_part(rows, path)
+            layers.part_path(self.data_dir, load), lambda path: write_part(rows, path)
         )
         self.manifest[block.table] = (*live, load) if self.order.append else (load,)
         if block.table == "sales":
@@ -274,38 +273,6 @@ class _Attempt:
                 shutil.copyfile(kept, path)
 
         layers.replace_file(layers.raw_path(self.data_dir, load), place)
-
-
-def _write_part(rows: pl.DataFrame, path: Path) -> None:
-    """Write clean rows; where there is no room for them, fail as the system does.
-
-    Raises:
-        OSError: If the disk is full. Polars has words of its own for it, of which some say nothing
-            of the disk.
-    """
-    try:
-        rows.write_parquet(path, compression="zstd")
-    except PolarsError as error:
-        if shutil.disk_usage(path.parent).free < rows.estimated_size():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise
-
-
-def _same_rows(draft: Load, live: tuple[Load, ...]) -> bool:
-    """Say whether importing again would leave the live rows as they are."""
-    same = [
-        (load.sha256, load.recipe_sha256) == (draft.sha256, draft.recipe_sha256) for load in live
-    ]
-    return any(same) if draft.appended else same == [True]
-
-
-def _with_rows(draft: Load, rows: pl.DataFrame) -> Load:
-    """Complete a load's record with what was checked."""
-    dated = [name for name in contract(draft.table).required if rows.schema[name] == pl.Date]
-    first = last = ""
-    if dated:
-        first, last = str(rows[dated[0]].min()), str(rows[dated[0]].max())
-    return replace(draft, rows_written=len(rows), first_date=first, last_date=last)
 
 
 def _settle_dataset(data_dir: Path, recipe: Recipe | None, days: list[date]) -> None:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(data_dir: Path, table: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read(
+    data_dir: Path,
+    table: str,
+    *,
+    columns: Sequence[str] | None = None,
+    files: Sequence[Path] | None = None,
+) -> pl.DataFrame:
     """Read one table in canonical form.
 
     Args:
@@ -30,6 +36,7 @@ def read(data_dir: Path, table: str, *, columns: Sequence[str] | None = None) ->
         table: Canonical table name.
         columns: Columns to return, in this order; an optional one the table lacks comes back
             empty. All that are there if None.
+        files: Plain files of the table to read; all if None.
 
     Returns:
         The rows sorted series first, time last. Text is String, numbers Float64 (counts Int64),
@@ -52,7 +59,7 @@ def read(data_dir: Path, table: str, *, columns: Sequence[str] | None = None) ->
         extras = [name for name in frame.columns if name not in ordered]
         frame = frame.select(*ordered, *extras)
     else:
-        frame = conform(table, load_plain(data_dir, table))
+        frame = conform(table, load_plain(data_dir, table, files=files))
     return frame if columns is None else _chosen(table, frame, columns)
 
 
@@ -146,12 +153,13 @@ def plain_files(data_dir: Path, table: str) -> tuple[Path, ...]:
     return tuple(files or folder)
 
 
-def load_plain(data_dir: Path, table: str) -> pl.DataFrame:
+def load_plain(data_dir: Path, table: str, *, files: Sequence[Path] | None = None) -> pl.DataFrame:
     """Read a plain table as it is, its rows numbered in the order of its files.
 
     Args:
         data_dir: The data folder.
         table: Canonical table name.
+        files: Those of its files to read; all if None.
 
     Returns:
         The rows as received, with column ``__row__``.
@@ -159,7 +167,7 @@ def load_plain(data_dir: Path, table: str) -> pl.DataFrame:
     Raises:
         MissingInput: The folder has no such table.
     """
-    files = plain_files(data_dir, table)
+    files = plain_files(data_dir, table) if files is None else files
     if not files:
         raise MissingInput(f"table {table!r} in {data_dir}", table)
     frames = [load_file(path, table=table) for path in files]

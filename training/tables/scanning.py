@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from training.tables.casting import DTYPES, cast
 from training.tables.checking import ROW, inspect, refuse_if_any
 from training.tables.contracts import contract
-from training.tables.layers import part_path, read_manifest
+from training.tables.layers import file_digest, part_path, read_manifest
 from training.tables.reading import plain_files, read
 from training.tables.rules import cell_rules, relation_rule
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 UNIT_ROWS = 1_000_000  # rows checked at a time
 
 
-def scan(data_dir: Path, table: str, columns: Sequence[str]) -> pl.LazyFrame:
+def scan(
+    data_dir: Path, table: str, columns: Sequence[str], *, files: Sequence[Path] | None = None
+) -> pl.LazyFrame:
     """Open a table whose rows are read as they are asked for.
 
     An imported table was checked when it came. A plain one of parquet files is checked here, some
@@ -38,6 +40,7 @@ def scan(data_dir: Path, table: str, columns: Sequence[str]) -> pl.LazyFrame:
         data_dir: The data folder.
         table: Canonical table name.
         columns: Columns to return, in this order; one the table lacks is empty.
+        files: Those of its `sources` to open; all where None.
 
     Returns:
         The rows in no order.
@@ -50,11 +53,11 @@ def scan(data_dir: Path, table: str, columns: Sequence[str]) -> pl.LazyFrame:
     agreed = contract(table)
     loads = read_manifest(data_dir).get(table)
     if loads:
-        paths = [part_path(data_dir, load) for load in loads]
+        paths = [part_path(data_dir, load) for load in loads] if files is None else list(files)
     else:
-        paths = list(plain_files(data_dir, table))
+        paths = list(plain_files(data_dir, table) if files is None else files)
         if not _streamable(table, tuple(_stamp(path) for path in paths)):
-            return read(data_dir, table, columns=columns).lazy()
+            return read(data_dir, table, columns=columns, files=files).lazy()
     rows = pl.concat([pl.scan_parquet(path, glob=False) for path in paths], how="diagonal")
     there = set(rows.collect_schema().names())
     kinds = {column.name: DTYPES[column.kind] for column in agreed.columns}
@@ -64,6 +67,23 @@ def scan(data_dir: Path, table: str, columns: Sequence[str]) -> pl.LazyFrame:
         else pl.lit(None, dtype=kinds[name]).alias(name)
         for name in columns
     )
+
+
+def sources(data_dir: Path, table: str) -> dict[str, Path]:
+    """Return the files a table is made of by a hash of what each holds.
+
+    Args:
+        data_dir: The data folder.
+        table: Canonical table name.
+
+    Returns:
+        Received bytes and recipe of an imported part, the bytes of a plain file; each with the file
+        its rows are read from.
+    """
+    loads = read_manifest(data_dir).get(table)
+    if loads:
+        return {f"{load.sha256}-{load.recipe_sha256}": part_path(data_dir, load) for load in loads}
+    return {file_digest(path): path for path in plain_files(data_dir, table)}
 
 
 def _stamp(path: Path) -> Stamp:
@@ -179,16 +199,31 @@ def _apart(files: Sequence[Sequence[_Extent]]) -> bool:
     filled = [units for units in files if units]
     if not all(len(units) == 1 or _follow([unit.keys for unit in units]) for units in filled):
         return False
-    days = [
-        (min(unit.days[0] for unit in units), max(unit.days[1] for unit in units))
-        for units in filled
-    ]
-    keys = [
-        (units[0].keys[0], units[-1].keys[1]) if units[0].keys and units[-1].keys else None
-        for units in filled
-    ]
-    known = [one for one in keys if one is not None]
-    return _follow(sorted(days)) or (len(known) == len(keys) and _follow(sorted(known)))
+    # Files whose days overlap must lie apart by their keys: files of some products each, say, with
+    # a file of the next day beside them.
+    overlapping: list[list[tuple[Any, Any] | None]] = []
+    until = None
+    for first, last, keys in sorted((_whole(units) for units in filled), key=lambda one: one[:2]):
+        if until is None or first > until:
+            overlapping.append([])
+        overlapping[-1].append(keys)
+        until = last if until is None else max(until, last)
+    return all(len(keys) == 1 or _apart_by_key(keys) for keys in overlapping)
+
+
+def _apart_by_key(keys: Sequence[tuple[Any, Any] | None]) -> bool:
+    known = sorted(one for one in keys if one is not None)
+    return len(known) == len(keys) and _follow(known)
+
+
+def _whole(units: Sequence[_Extent]) -> tuple[Any, Any, tuple[Any, Any] | None]:
+    """Return the first and last day of a file, and its first and last key where they ascend."""
+    first, last = units[0].keys, units[-1].keys
+    return (
+        min(unit.days[0] for unit in units),
+        max(unit.days[1] for unit in units),
+        (first[0], last[1]) if first and last else None,
+    )
 
 
 def _follow(ranges: Sequence[tuple[Any, Any] | None]) -> bool:

@@ -66,7 +66,7 @@ class WorldJob:
         seed: its seed, 0 or more.
         out: folder of the observed tables.
         truth: folder of the truth; neither folder may lie within the other.
-        force: replace whatever the folders hold.
+        force: replace whatever the folders hold, the same world too.
 
     Raises:
         InvalidField: when the seed is negative or a folder lies within the other.
@@ -89,7 +89,7 @@ class WorldJob:
         object.__setattr__(self, "truth", truth)
 
     def run(self, on_step: Callable[[int, int], None]) -> WorldSummary:
-        """Generate the world, unless the same one stands there already.
+        """Generate the world, unless the same one stands there already and may stay.
 
         Args:
             on_step: told after each step how many are done and how many there are.
@@ -100,7 +100,7 @@ class WorldJob:
         Raises:
             InvalidField: when a folder holds anything but an unchanged world.
         """
-        standing = self._standing()
+        standing = None if self.force else self._standing()
         if standing is not None:
             return standing
         check_replaceable("out", self.out, force=self.force)
@@ -201,7 +201,7 @@ def generate(
         seed: 0 or more; the same profile and seed give the same bytes.
         out: folder of the observed tables.
         truth: folder of the truth, by default ``<out>-truth`` beside it.
-        force: replace whatever the folders hold.
+        force: replace whatever the folders hold, the same world too.
 
     Returns:
         What the world holds.

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.domain.part_features import QUOTE_FEATURES, Part, PartEncoding
+from serving.domain.part_features import QUOTE_FEATURES, Part, PartEncoding, Terms
 from serving.errors import InvalidField, MissingInput, UnknownModel
 from serving.settings import load
 from training.cost.encoding import find_encoding
@@ -113,6 +113,20 @@ def test_quotes_of_parts_the_model_never_saw_are_judged(
     assert judged["reason"].str.contains("is needed to price the bill").all()
 
 
+def test_several_processes_judge_as_one_does(
+    data: Path, tmp_path: Path, settings: Settings, version: str
+) -> None:
+    judged = [
+        judge_quotes(
+            Judgement(data, out, settings.releases, version, workers=workers, part=PARTS),
+            lambda *_: None,
+        ).judged
+        for out, workers in ((tmp_path / "one.parquet", 1), (tmp_path / "two.parquet", 2))
+    ]
+    assert judged[0].equals(judged[1])
+    assert pl.read_parquet(tmp_path / "two.parquet").equals(judged[0])
+
+
 def test_an_overcharge_lowers_the_p_value(tmp_path: Path, settings: Settings, version: str) -> None:
     folder = tmp_path / "new"
     write_tables(folder, range(PARTS, 2 * PARTS), seed=2)
@@ -160,10 +174,10 @@ def test_an_encoding_tells_numbers_from_words_and_adds_up_components() -> None:
 
     assert encoding.numbers == ("wall",)
     assert encoding.words == (("end", "flat"),)
-    assert encoding.suppliers == ("S2", "S1")
+    assert encoding.suppliers == encoding.frequent_suppliers == ("S2", "S1")
     row = dict(
         zip(
-            encoding.features[len(QUOTE_FEATURES) :],
+            encoding.part_features,
             encoding.part_rows([parts["P3"]], components)[0].tolist(),
             strict=True,
         )
@@ -189,17 +203,32 @@ def test_a_line_of_a_bill_counts_with_its_own_mass_and_minutes(tmp_path: Path) -
 
     rows = encoding.part_rows([catalogue.parts[name] for name in ("A", "B")], catalogue.components)
 
-    names = encoding.features[len(QUOTE_FEATURES) :]
+    names = encoding.part_features
     first, second = (dict(zip(names, row, strict=True)) for row in rows.tolist())
     assert (first["bill mass_kg"], second["bill mass_kg"]) == (3.0, 4.0)
     assert first["bill mass_kg of steel"] == 3.0
     assert (first["least used in bills"], first["greatest used in bills"]) == (1.0, 2.0)
 
 
+def test_quotes_of_a_frequent_supplier_count_in_a_column_of_its_own() -> None:
+    encoding = PartEncoding((), (), (), (), ("S1", "S2", "S3"), ("S1", "S2"))
+    unknown = np.full(4, np.nan)
+    terms = Terms(
+        **{name: unknown for name in Terms.__dataclass_fields__ if name != "suppliers"},
+        suppliers=("S2", "S1", "S3", "new"),
+    )
+
+    rows = encoding.rows(["A"] * 4, terms, np.zeros((4, encoding.width)))
+
+    assert encoding.features[-2:] == ("supplier=S1", "supplier=S2")
+    np.testing.assert_array_equal(rows[:, -2:], [[0, 1], [1, 0], [0, 0], [0, 0]])
+    np.testing.assert_array_equal(rows[:, QUOTE_FEATURES.index("supplier")], [1, 0, 2, np.nan])
+
+
 def test_an_encoding_survives_its_manifest() -> None:
-    encoding = PartEncoding(("a",), (("b", "c"),), ("d",), (("e", "f"),), ("S1",))
+    encoding = PartEncoding(("a",), (("b", "c"),), ("d",), (("e", "f"),), ("S1", "S2"), ("S1",))
     assert PartEncoding.from_json(encoding.to_json()) == encoding
-    other = PartEncoding(("b",), (("b", "c"),), ("d",), (("e", "f"),), ("S1",))
+    other = PartEncoding(("a",), (("b", "c"),), ("d",), (("e", "f"),), ("S1", "S2"))
     assert other.digest != encoding.digest
 
 

@@ -172,8 +172,8 @@ def test_what_is_never_recorded_is_never_planned(folder: Path) -> None:
 def test_holidays_are_counted_to_and_from_within_the_calendar(folder: Path) -> None:
     panel = load_panel(folder)
     days = panel.calendar(LAST_DAY)
-    assert days.shape == (3, 5 * KNOWN_DAYS)
-    east, north, west = days.reshape(3, 5, KNOWN_DAYS)
+    assert days.shape == (3, 6 * KNOWN_DAYS)
+    east, north, west = days.reshape(3, 6, KNOWN_DAYS)
     assert east[0, on(63)] == 1
     assert north[0, on(63)] == 0
     assert east[1, on(60)] == 3
@@ -185,8 +185,29 @@ def test_holidays_are_counted_to_and_from_within_the_calendar(folder: Path) -> N
     assert np.isnan(east[4]).all()  # no table marks school holidays
 
 
+def test_a_day_planned_closed_is_not_recorded_and_a_sure_zero_in_a_sum(folder: Path) -> None:
+    path = folder / "calendar.parquet"
+    shut = pl.read_parquet(path).with_columns(open=pl.lit(None, pl.Boolean))
+    more = shut.clear(2).with_columns(
+        date=pl.Series([dt.date(2024, 1, 13), dt.date(2024, 3, 2)]),
+        region=pl.Series(["R1", "R1"]),
+        open=pl.Series([False, False]),
+    )
+    pl.concat([shut, more]).write_parquet(path)
+    usual = load_panel(folder)
+    gap, other = place(usual, "s0", "east"), place(usual, "s0", "north")
+    assert np.isnan(usual.history.quantity[12, gap])  # has no row that day
+    assert usual.with_closed(usual.history.quantity)[12, gap] == 0
+    sold = usual.history.quantity[12, place(usual, "s1", "east")]
+    assert sold > 0 or np.isnan(sold)  # a sale says that the mark is wrong
+    assert usual.history.quantity[12, other] >= 0
+    ahead = usual.calendar(LAST_DAY)[:, -KNOWN_DAYS:]
+    assert np.flatnonzero(ahead[0] == 1).tolist() == [on(61)]
+    assert not (ahead[1] == 1).any()
+
+
 def test_days_beyond_the_calendar_are_unknown(folder: Path) -> None:
-    late = load_panel(folder).calendar(np.datetime64("2024-04-05")).reshape(3, 5, KNOWN_DAYS)
+    late = load_panel(folder).calendar(np.datetime64("2024-04-05")).reshape(3, 6, KNOWN_DAYS)
     assert late[0, 0, 4] == 1  # the last day of the calendar, day 100
     assert np.isnan(late[:, :, 5:]).all()
 
@@ -197,7 +218,7 @@ def test_without_a_calendar_no_day_is_known(folder: Path) -> None:
 
 
 def test_the_day_fields_close_the_location_record() -> None:
-    assert slice(LOCATION["holiday"].start, LOCATION["school_holiday"].stop) == DAYS_OF_LOCATION
+    assert slice(LOCATION["holiday"].start, LOCATION["closed"].stop) == DAYS_OF_LOCATION
 
 
 def test_panels_load_without_feast() -> None:

@@ -56,6 +56,20 @@ def test_a_products_own_series_is_the_mean_over_its_locations(folder: Path) -> N
     assert stand_in[PRODUCT["product_level"]] == stand_in[PRODUCT["category_level"]]
 
 
+def test_a_products_newest_days_are_held_against_what_was_expected_of_them(folder: Path) -> None:
+    panel = load_panel(folder)
+    place = panel.catalogue.products.index("s2")
+    ((_, states, completed),) = demand_states(panel.peers.own, [50])
+    ((_, peers),) = peer_records(panel, [50])
+    record = peers.products[product_keys(panel).index("s2")]
+    # In the order of the weekdays ahead, the last three are those of the last three days.
+    expected = states[place, STATE["level"]] * states[place, STATE["weekday"]][-3:]
+    sold = completed[-3:, place]
+    assert record[PRODUCT["product_last"]] == pytest.approx(sold[-1] / expected[-1], rel=1e-5)
+    three = sold.sum() / expected.sum()
+    assert record[PRODUCT["product_last_three"]] == pytest.approx(three, rel=1e-5)
+
+
 def test_products_without_category_and_unlisted_ones_take_the_mean_of_everything(
     folder: Path,
 ) -> None:

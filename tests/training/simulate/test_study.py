@@ -62,7 +62,7 @@ def ground(study: Study, panel: Panel) -> Ground:
 
 
 def test_levels_are_those_a_batch_of_orders_would_raise_to(
-    study: Study, ground: Ground, panel: Panel, data: Path
+    study: Study, ground: Ground, panel: Panel, data: Path, tmp_path: Path
 ) -> None:
     model = FakeModel()
     decided = decide_levels(study, ground, model, lambda _: None)
@@ -80,7 +80,9 @@ def test_levels_are_those_a_batch_of_orders_would_raise_to(
         location=series,
         peers=PeerRecords(records.product, records.location),
     )
-    batch = pl.from_arrow(question.answerer(model, block, data)(part))
+    stock = tmp_path / "stock"
+    question.gather(panel.folder, data, stock)
+    batch = pl.from_arrow(question.answerer(model, block, data, stock)(part))
     assert isinstance(batch, pl.DataFrame)
     wanted = batch["order_up_to"].to_numpy()[ground.series]
     assert decided.asked["forecast"].order_up_to[2].tolist() == wanted.tolist()

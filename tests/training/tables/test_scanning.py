@@ -43,9 +43,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the tables that are read whole."""
     names: list[str] = []
 
-    def read(data_dir: Path, table: str, *, columns: tuple[str, ...]) -> pl.DataFrame:
+    def read(
+        data_dir: Path, table: str, *, columns: tuple[str, ...], files: list[Path] | None
+    ) -> pl.DataFrame:
         names.append(table)
-        return tables.read(data_dir, table, columns=columns)
+        return tables.read(data_dir, table, columns=columns, files=files)
 
     monkeypatch.setattr(scanning, "read", read)
     monkeypatch.setattr(scanning, "UNIT_ROWS", 5)
@@ -62,9 +64,10 @@ def scanned(folder: Path) -> pl.DataFrame:
         (rows(),),
         (rows("a"), rows("bc")),
         (rows(days=range(2)), rows(days=range(2, 4))),
+        (rows("a"), rows("bc"), rows(days=range(4, 5)), rows("c", days=range(5, 7))),
         (rows().with_columns(pl.col("quantity").cast(pl.Int32)),),
     ],
-    ids=["one file in order", "files of products", "files of days", "whole numbers"],
+    ids=["in order", "files of products", "files of days", "and later days", "whole numbers"],
 )
 def test_rows_in_order_and_files_of_days_are_not_read_whole(
     parts: tuple[pl.DataFrame, ...], tmp_path: Path, reads: list[str]
@@ -81,7 +84,7 @@ def test_rows_in_order_and_files_of_days_are_not_read_whole(
         (rows().reverse(),),
         (rows().with_columns(pl.col("sku") + " "),),
         (rows().with_columns(pl.col("date").cast(pl.String)),),
-        (rows("ab"), rows("bc", days=range(4, 5)), rows("c", days=range(4))),
+        (rows("ac"), rows("b", days=range(4)), rows("abc", days=range(4, 5))),
     ],
     ids=["another order", "padded names", "dates as text", "files that mix"],
 )
@@ -134,6 +137,16 @@ def test_an_unchanged_file_is_checked_once_and_a_changed_one_again(
     rows("ab").with_columns(quantity=-1.0).write_parquet(folder / "sales" / "0.parquet")
     with pytest.raises(TableRefused):
         scanned(folder)
+
+
+def test_some_files_of_a_table_are_opened_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path, rows("ab", days=range(3)), rows("abc", days=range(3, 4)))
+    second = scanning.sources(folder, "sales").values()
+    for files in ([path] for path in second):
+        found = tables.scan(folder, "sales", COLUMNS, files=files).collect()
+        assert_frame_equal(
+            found.select("date", "sku", "location", "quantity"), pl.read_parquet(files)
+        )
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ def test_it_writes_a_world_and_shows_its_facts(
     assert "already stands" in capsys.readouterr().out
 
 
+def test_without_a_folder_it_is_the_world_of_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEVEL_HOME", str(tmp_path / "home"))
+    assert run("--profile", "quick") == 0
+    assert (tmp_path / "home" / "tables" / "sales.parquet").is_file()
+    assert (tmp_path / "home-truth" / "demand.parquet").is_file()
+
+
 def test_an_unknown_profile_is_one_sentence_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

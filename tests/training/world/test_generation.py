@@ -100,6 +100,16 @@ def test_a_lost_truth_is_written_again(tiny: Profile, tmp_path: Path) -> None:
     assert (first.truth / "demand.parquet").is_file()
 
 
+def test_a_world_that_stands_there_is_left_unless_forced(tiny: Profile, tmp_path: Path) -> None:
+    first = generate(tiny, 1, tmp_path / "w")
+    written = (first.out / "sales.parquet").stat().st_mtime_ns
+    assert generate(tiny, 1, tmp_path / "w").skipped
+    assert (first.out / "sales.parquet").stat().st_mtime_ns == written
+    forced = generate(tiny, 1, tmp_path / "w", force=True)
+    assert (forced.skipped, forced.digest) == (False, first.digest)
+    assert (first.out / "sales.parquet").stat().st_mtime_ns > written
+
+
 def test_a_folder_of_other_files_is_refused_and_left_alone(tiny: Profile, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     out.mkdir()
