@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from loadtests.bench.floors import method_of
-from loadtests.questions import BATCH, FORECAST, Question
+from loadtests.questions import BATCH, FORECAST, REORDER, Question
 from parlevel.v1 import demand_pb2
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class Case:
         return method_of(answer_bytes)
 
 
+def asked_of(path: str) -> tuple[str, ...]:
+    """Return which of our servers a single question is asked of; orders rest on forecasts too."""
+    return OURS if path == REORDER else COMPUTING
+
+
 def all_cases(sizes: Sequence[int], others: Iterable[str] = ()) -> list[Case]:
     """Return the cases of a round, what is compared beside each other.
 
@@ -80,7 +85,7 @@ def all_cases(sizes: Sequence[int], others: Iterable[str] = ()) -> list[Case]:
                 servers.append((STOCK, HTTP))
             found += [Case(server, door, series, concurrency) for server, door in servers]
     for path in others:
-        servers = [(AIO, GRPC), *((name, GRPC) for name in COMPUTING), (OURS[0], HTTP)]
+        servers = [(AIO, GRPC), *((name, GRPC) for name in asked_of(path)), (OURS[0], HTTP)]
         found += [Case(server, door, 1, IN_FLIGHT, path) for server, door in servers]
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtests.bench.cases import AIO, COMPUTING, GRPC, HTTP, IN_FLIGHT, OURS, STOCK, Case
+from loadtests.bench.cases import AIO, GRPC, HTTP, IN_FLIGHT, OURS, STOCK, Case
 from loadtests.bench.singles import BOUNDS
 from loadtests.results import table
 
@@ -70,7 +70,7 @@ def targets(found: Measurements) -> list[Target]:
 def _other_targets(found: Measurements) -> list[Target]:
     """Hold the single questions beside the forecast to their bounds, those that were asked."""
     rows = []
-    for (path, bound), name in itertools.product(BOUNDS.items(), COMPUTING):
+    for (path, bound), name in itertools.product(BOUNDS.items(), OURS):
         case, floor = (Case(server, GRPC, SINGLE, IN_FLIGHT, path) for server in (name, AIO))
         if case in found.cases:
             rate = ratio(found, case, floor, "calls_per_second")
