@@ -84,6 +84,9 @@ def day_numbers_ahead(origin: np.datetime64, horizon: int) -> list[int]:
     Args:
         origin: The last known period.
         horizon: Periods ahead.
+
+    Returns:
+        The days, in order.
     """
     days: list[int] = first_days(origin + np.arange(1, horizon + 1)).astype(np.int64).tolist()
     return days

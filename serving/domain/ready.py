@@ -119,11 +119,14 @@ def sealed(records: NDArray[np.void]) -> list[bytes]:
 
 
 def intact(content: bytearray, records: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Return which of n records are as `sealed` left them, shape (n,).
+    """Say which of n records are as `sealed` left them.
 
     Args:
         content: Their bytes, one after another.
         records: The same bytes, laid out.
+
+    Returns:
+        Flags, shape (n,).
     """
     width, view = records.dtype.itemsize, memoryview(content)
     ends = range(width, len(content) + 1, width)
