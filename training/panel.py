@@ -122,6 +122,12 @@ class Panel:
         """Every known product and location with its attributes."""
         return self.folder.catalogue
 
+    @property
+    def closed(self) -> NDArray[np.bool_]:
+        """Where nothing was sold because the location was planned closed, shape (days, n)."""
+        closed = self.series.closed
+        return np.zeros(self.history.quantity.shape, dtype=bool) if closed is None else closed
+
     def with_closed(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return units of the first days of the grid, 0 where the location was planned closed.
 

@@ -19,8 +19,6 @@ from serving.domain.replenishment import MAX_SERVICE_LEVEL, ReorderMethod, serve
 from serving.domain.supply import TargetKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from serving.domain.cover_demand import CoverDemand
@@ -93,14 +91,6 @@ class ReorderTerms:
         """Lead time plus review period in whole days, at least 1, shape (n,)."""
         # 4.000000000000001 is four days that were added up.
         return np.maximum(np.ceil(self.days - ROUNDING), 1.0).astype(np.int64)
-
-    @classmethod
-    def joined(cls, parts: Sequence[ReorderTerms]) -> ReorderTerms:
-        """Return the terms of all series of several parts, in order."""
-        names = (part.name for part in dataclasses.fields(cls))
-        return cls(
-            **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
-        )
 
     def take(self, rows: NDArray[np.intp]) -> ReorderTerms:
         """Return the terms of some rows."""

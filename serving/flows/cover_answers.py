@@ -56,21 +56,21 @@ def covers_of(
         )
         for row, (query, one) in enumerate(zip(asked, found, strict=True))
     ]
-    return _covers(model, asked, answer, known, now)
+    return _covers(model, (asked, days), answer, known, now)
 
 
 def covers_at_hand(
     model: DemandModel, asked: Sequence[CoverQuery], found: Sequence[ReadyForecast], now: int
 ) -> list[Cover]:
     """Answer questions about covers from sums made ahead, as `covers_of` does, to the bit."""
-    places = _days(asked) - 1
-    sums = [(one.mean[at], one.quantiles[at]) for one, at in zip(found, places, strict=True)]
+    days = _days(asked)
+    sums = [(one.mean[at], one.quantiles[at]) for one, at in zip(found, days - 1, strict=True)]
     means, quantiles = (np.array(part) for part in zip(*sums, strict=True))
     known = [
         _Known(one, one.unplanned[: query.cover_days], one.unpriced)
         for query, one in zip(asked, found, strict=True)
     ]
-    return _covers(model, asked, (means, quantiles), known, now)
+    return _covers(model, (asked, days), (means, quantiles), known, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ def _days(asked: Sequence[CoverQuery]) -> NDArray[np.int64]:
 
 def _covers(
     model: DemandModel,
-    asked: Sequence[CoverQuery],
+    wanted: tuple[Sequence[CoverQuery], NDArray[np.int64]],
     answer: tuple[Floats, Floats],
     known: Sequence[_Known],
     now: int,
 ) -> list[Cover]:
-    """Lay out sums over the days of each question."""
-    all_means, sums = answer
-    levels, covers = model.description.cover_quantile_levels, _days(asked)[:, 0]
+    """Lay out sums over the days of each question, as `_days` lays those out."""
+    (asked, days), (all_means, sums) = wanted, answer
+    levels, covers = model.description.cover_quantile_levels, days[:, 0]
     mean, quantiles = all_means[:, 0], sums[:, 0]
     means, daily_means = mean.tolist(), (mean / covers).tolist()
     daily_stds = (distribution_std(levels, quantiles, mean) / np.sqrt(covers)).tolist()

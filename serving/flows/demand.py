@@ -225,7 +225,10 @@ class DemandFlow:
             return with_plan(found, query.plan, max((query.cover_days, *query.others)))
 
         answers: dict[int, Cover | ParlevelError] = {}
-        made = {row: self._cover_made(model, snapshot, one) for row, one in enumerate(queries)}
+        since = now - self._limit(model)
+        made = {
+            row: self._cover_made((model, snapshot), one, since) for row, one in enumerate(queries)
+        }
         ready = {row: found for row, found in made.items() if found is not None}
         if ready:
             asked = [queries[row] for row in ready]
@@ -242,16 +245,16 @@ class DemandFlow:
         return [answers[row] for row in range(len(queries))]
 
     def _cover_made(
-        self, model: DemandModel, snapshot: FeatureSnapshot, query: CoverQuery
+        self, current: tuple[DemandModel, FeatureSnapshot], query: CoverQuery, since: float
     ) -> ReadyForecast | None:
         """Return the sums of a series that were made ahead; None where they are to be computed."""
         days = (query.cover_days, *query.others)
         if query.plan or min(days) < 1:
             return None
+        model, snapshot = current
         run = self._ahead.run(ReadyKind.COVERS, model, snapshot, max(days))
         if run is None:
             return None
-        since = self._now() - self._limit(model)
         return self._ahead.one(run, snapshot, (query.sku, query.location), since)
 
     def max_cover(self) -> int:

@@ -79,11 +79,10 @@ def pooled_covers(panel: Panel, origin: int, days: int, levels: Sequence[float])
     """
     ratios = [np.empty(0)]
     history = panel.history.between(0, origin + 1)
-    sold = panel.with_closed(history.quantity)
-    shut = np.zeros(sold.shape, dtype=bool) if panel.series.closed is None else panel.series.closed
+    sold, closed = panel.with_closed(history.quantity), panel.closed
     for past, state, _ in demand_states(history, _pooled_origins(history, days)):
         window = slice(past + 1, past + 1 + days)
-        demand, expected = sold[window].sum(axis=0), expected_cover(state, ~shut[window].T)
+        demand, expected = sold[window].sum(axis=0), expected_cover(state, ~closed[window].T)
         full = (history.available[window] >= 1.0 - 1e-9).all(axis=0)
         known = full & ~np.isnan(demand) & (expected > 0)
         ratios.append(demand[known] / expected[known])

@@ -72,9 +72,8 @@ def truth_after(panel: Panel, records: SeriesRecords, origin: int, horizon: int)
     window = slice(origin + 1, origin + 1 + horizon)
     sold = panel.history.quantity[window][:, series].T
     available = panel.history.available[window][:, series].T
-    shut = panel.series.closed
-    closed = np.zeros(sold.shape, dtype=bool) if shut is None else shut[window][:, series].T
-    return Truth(series, sold, ~np.isnan(sold) & (available >= IN_STOCK), closed)
+    in_stock = ~np.isnan(sold) & (available >= IN_STOCK)
+    return Truth(series, sold, in_stock, panel.closed[window][:, series].T)
 
 
 def forecast_daily(
