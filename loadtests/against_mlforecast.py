@@ -94,16 +94,9 @@ def _theirs(data: Path) -> dict[str, Predict]:
 
     intervals = import_module("mlforecast.utils").PredictionIntervals(n_windows=2, h=HORIZON)
     past, ahead = _frame(data, "sales", ("quantity",)), _frame(data, "plan", ())
-    recipe = Recipe()
-    shape: dict[str, Any] = {
-        "n_estimators": recipe.trees,
-        "num_leaves": recipe.leaves,
-        "learning_rate": recipe.learning_rate,
-        "n_jobs": 1,
-        "verbose": -1,
-    }
-    one = _forecaster({"mean": lgb.LGBMRegressor(**shape)})
-    nine = _forecaster(
+    shape = booster_shape()
+    one = forecaster({"mean": lgb.LGBMRegressor(**shape)})
+    nine = forecaster(
         {
             "mean": lgb.LGBMRegressor(**shape),
             **{
@@ -129,7 +122,20 @@ def _theirs(data: Path) -> dict[str, Predict]:
     }
 
 
-def _forecaster(models: dict[str, object]) -> Any:  # noqa: ANN401 - a type of what need not be there
+def booster_shape() -> dict[str, Any]:
+    """Return what LightGBM is told of the size of a booster: that of the recipe here."""
+    recipe = Recipe()
+    return {
+        "n_estimators": recipe.trees,
+        "num_leaves": recipe.leaves,
+        "learning_rate": recipe.learning_rate,
+        "n_jobs": 1,
+        "verbose": -1,
+    }
+
+
+def forecaster(models: dict[str, Any]) -> Any:  # noqa: ANN401 - a type of what need not be there
+    """Return mlforecast with lags, rolling means and the date, for these models by name."""
     past = import_module("mlforecast.lag_transforms")
     windows = [of(days) for of in (past.RollingMean, past.RollingStd) for days in (7, 14, 28)]
     return import_module("mlforecast").MLForecast(
