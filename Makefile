@@ -48,9 +48,10 @@ $(VENV)/stamp: $(VENV)/packages.stamp pyproject.toml clients/python/pyproject.to
 .PHONY: lock
 lock: $(VENV)/stamp ## Resolve both lock files anew from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --generate-hashes --extra cli --extra serve --extra train \
-		--extra dev --no-emit-package parlevel-client --no-header pyproject.toml \
-		--output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --extra serve --constraints requirements.lock \
+		--extra dev --extra redis --extra postgres --no-emit-package parlevel-client --no-header \
+		--output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --extra serve --extra redis \
+		--constraints requirements.lock \
 		--no-emit-package parlevel-client --no-header --no-annotate pyproject.toml \
 		--output-file requirements-serve.lock
 
