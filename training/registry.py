@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 import mlflow.onnx
 import onnx
+import sqlalchemy
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from serving.adapters.onnx import open_session, signature
 from serving.adapters.openers import open_any
 from serving.adapters.releases import CERTIFICATE, FORMAT, GRAPH, MANIFEST
-from serving.errors import Busy, ReleaseRefused, UnknownModel
+from serving.errors import Busy, InvalidField, ReleaseRefused, UnknownModel
 from training.operations import open_home
 from training.shelf import Shelf
 
@@ -44,6 +46,8 @@ WITHHELD = "withheld"  # manifest entry: why a version must not serve
 # What MLflow says where a model or an alias is not there.
 ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 SQLITE = "sqlite:///"
+POSTGRES = "postgres"
+URI = "PARLEVEL_REGISTRY_URI"
 _MOST_METRICS = 1_000  # MLflow takes in one call
 LOCK_SECONDS = 5.0  # another process is given to let go of the registry
 
@@ -115,8 +119,11 @@ class Registry:
 
         Raises:
             NewerHome: If a newer version wrote the home.
+            InvalidField: If the store is of a kind that cannot be opened here.
+            Busy: If its server cannot be reached.
         """
         open_home(settings.home)
+        _check_reachable(settings.tracking_uri)
         self._settings = settings
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         for noisy in ("mlflow", "alembic"):  # they tell of every table they make
@@ -371,3 +378,29 @@ class Registry:
 
     def _shelf(self, name: str) -> Shelf:
         return Shelf(self._settings.releases / name)
+
+
+def _check_reachable(uri: str) -> None:
+    """Ask a PostgreSQL server for one connection: MLflow would go on asking for minutes.
+
+    Raises:
+        InvalidField: If the address cannot be read, or the driver is not installed.
+        Busy: If the server does not answer within LOCK_SECONDS.
+    """
+    if not uri.startswith(POSTGRES):
+        return
+    try:
+        shown = sqlalchemy.make_url(uri).render_as_string(hide_password=True)
+        wait = {"connect_timeout": round(LOCK_SECONDS)}
+        engine = sqlalchemy.create_engine(uri, connect_args=wait, poolclass=sqlalchemy.NullPool)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise InvalidField(URI, "must read as postgresql://USER@HOST:PORT/DATABASE") from error
+    except ModuleNotFoundError as error:
+        needed = f"needs {error.name}: install parlevel-platform[postgres]"
+        raise InvalidField(URI, needed) from error
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        message = f"the registry {shown} cannot be reached ({reason}): start it, or change {URI}"
+        raise Busy(message, retry_after_seconds=10.0) from error
