@@ -48,7 +48,8 @@ def _best_sellers(data: Path) -> list[tuple[str, str]]:
 def _forecasts(running: Running, client: Client, series: list[tuple[str, str]]) -> Table:
     table = Table(title=f"Demand, next {HORIZON} days (units a day: median, 90 % interval)")
     for column in ("sku", "location", "first day", "median", "5 %", "95 %", "HTTP same"):
-        table.add_column(column, justify="left" if column in ("sku", "location") else "right")
+        key = column in ("sku", "location")
+        table.add_column(column, justify="left" if key else "right", no_wrap=key)
     for sku, location in series:
         answer = client.forecast(sku, location, HORIZON, quantile_levels=[0.05, 0.5, 0.95])
         body = {
@@ -76,7 +77,7 @@ def _forecasts(running: Running, client: Client, series: list[tuple[str, str]]) 
 def _orders(running: Running, client: Client, series: list[tuple[str, str]]) -> Table:
     table = Table(
         title=f"Orders for an empty shelf at {SERVICE_LEVEL:.0%} cycle service, "
-        f"lead time {LEAD_DAYS:g} days, review every {REVIEW_DAYS:g}"
+        f"lead time {LEAD_DAYS:g} days (deviation of the tables), review every {REVIEW_DAYS:g}"
     )
     for column in (
         "sku",
@@ -87,7 +88,8 @@ def _orders(running: Running, client: Client, series: list[tuple[str, str]]) -> 
         "order now",
         "HTTP same",
     ):
-        table.add_column(column, justify="left" if column in ("sku", "location") else "right")
+        key = column in ("sku", "location")
+        table.add_column(column, justify="left" if key else "right", no_wrap=key)
     for sku, location in series:
         ask: ReorderOptions = {
             "lead_time_days": LEAD_DAYS,
