@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     V = TypeVar("V")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOST = 1e12  # as tables hold; far beyond it the squares of float32 have no end
 _DAY_RULES: dict[str, tuple[Callable[[float], bool], str]] = {
-    "quantity": (lambda value: value >= 0, "must be 0 or more"),
+    "quantity": (lambda value: 0 <= value <= _MOST, f"must be from 0 to {_MOST:g}"),
     "available_fraction": (lambda value: 0 <= value <= 1, "must be from 0 to 1"),
-    "price": (lambda value: value > 0, "must be above 0"),
+    "price": (lambda value: 0 < value <= _MOST, f"must be above 0 and at most {_MOST:g}"),
     "discount": (lambda value: 0 <= value <= 1, "must be from 0 to 1"),
 }
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ABSENT = "-"
 # One palette for all pages; it stays apart for readers who do not tell red from green.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#222222")
+_WHOLE_FROM = 1_000.0  # beyond it a fraction says nothing
 _DPI = 150  # of marks that are rasterized within a figure
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """\
@@ -50,6 +51,7 @@ th, td { padding: .25rem .7rem; border-bottom: 1px solid #e6e6e6; vertical-align
 th { border-bottom: 2px solid #888; text-align: right; }
 td { text-align: right; white-space: nowrap; }
 th.text, td.text { text-align: left; white-space: normal; }
+td.text:first-child { white-space: nowrap; }
 caption, figcaption { text-align: left; color: #555; font-size: .9rem; padding: .3rem 0; }
 caption { caption-side: bottom; }
 figure { margin: 1rem 0; }
@@ -166,9 +168,19 @@ def share(value: float | None, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
+def figures(value: float) -> str:
+    """Write a number to four figures, a large one whole.
+
+    Example:
+        >>> figures(0.123456), figures(373_123.4), figures(12.0)
+        ('0.1235', '373,123', '12')
+    """
+    if float(value).is_integer() or abs(value) >= _WHOLE_FROM:
+        return f"{value:,.0f}"
+    return f"{value:,.4g}"
+
+
 def _written(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
-    if cell is None or math.isnan(cell):
-        return ABSENT
-    return f"{int(cell):,}" if float(cell).is_integer() else f"{cell:,.4g}"
+    return ABSENT if cell is None or math.isnan(cell) else figures(cell)

@@ -201,6 +201,8 @@ class CostRates:
     def exchange_rate(self, source: str, target: str, day: dt.date, span_days: float) -> Dated:
         """Return what one unit of a currency is in another on a day.
 
+        Where no row tells of the pair, that of each to the currency of the data does.
+
         Args:
             source: The currency; empty for that of the data.
             target: The other; likewise.
@@ -220,14 +222,25 @@ class CostRates:
         known = self._found.get(asked)
         if known is not None:
             return known
+        rate = self._quoted(source, target, day, span_days)
+        if rate is None:
+            over = self.currency_code
+            halves = [self._quoted(source, over, day, span_days)]
+            halves.append(self._quoted(over, target, day, span_days))
+            rate = _crossed([half for half in halves if half is not None])
+        if rate is None:
+            raise MissingRate(f"exchange rate from {source!r} to {target!r}", day, "exchange_rates")
+        return self._keep(asked, rate)
+
+    def _quoted(self, source: str, target: str, day: dt.date, span_days: float) -> Dated | None:
+        """Return the rate the table has for a pair, either way; None where it has none."""
         for pair, way in (((source, target), 1.0), ((target, source), -1.0)):
             series = self.exchange.get(pair)
             place = -1 if series is None else series.place(day)
             if series is not None and place >= 0:
                 found = _dated(series, place, "exchange_rates", span_days)
-                rate = Dated(found.value**way, "", found.day, found.source, found.deviation)
-                return self._keep(asked, rate)
-        raise MissingRate(f"exchange rate from {source!r} to {target!r}", day, "exchange_rates")
+                return Dated(found.value**way, "", found.day, found.source, found.deviation)
+        return None
 
     def tariff(self, lane: tuple[str, str], goods: tuple[str, str], day: dt.date) -> Dated:
         """Return the duty on goods, the row of their category before that of their commodity.
@@ -327,6 +340,19 @@ def _dated(series: RateSeries, place: int, source: str, span_days: float) -> Dat
     deviation = series.daily_deviation(place) * math.sqrt(span_days)
     day = dt.date(1970, 1, 1) + dt.timedelta(days=series.days[place])
     return Dated(series.values[place], series.currency, day, source, deviation)
+
+
+def _crossed(halves: Sequence[Dated]) -> Dated | None:
+    """Return two rates of exchange one after the other, as old as the older; None where one lacks.
+
+    They move apart from each other, as all rates are taken to.
+    """
+    if len(halves) < 2:  # noqa: PLR2004  one to the currency of the data and one from it
+        return None
+    first, second = halves
+    deviation = math.hypot(first.deviation, second.deviation)
+    days = [half.day for half in halves if half.day is not None]
+    return Dated(first.value * second.value, "", min(days), first.source, deviation)
 
 
 def _valid(rates: Sequence[LaneRate], day: dt.date) -> list[LaneRate]:

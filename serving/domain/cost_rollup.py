@@ -17,13 +17,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from serving.domain.cost import (
-    CostDriver,
-    CostElement,
-    CostElementKind,
-    CostOverrides,
-    Incoterm,
-)
+from serving.domain.cost import CostElementKind, CostOverrides, Incoterm
+from serving.domain.cost_answers import CostDriver, CostElement
 from serving.domain.cost_rates import AT_PAR, Dated, Plant, deviation_of
 from serving.domain.cost_usage import usage_of
 from serving.errors import MissingInput, MissingRate

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special, stats
 
+from serving.domain.instruments import Interval, Periods, by_instrument
+from serving.domain.regressions import least_squares, poisson, solved
 from serving.domain.series import Provenance
 from serving.errors import InvalidField, TooFewObservations, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -27,9 +27,7 @@ IN_STOCK = 1.0  # share of a period in stock from which its sales are its demand
 WEAK_F = 10.0  # first-stage F below which an instrument counts as weak
 SPARE = 3  # periods needed beyond one a coefficient
 LARGEST = 1e15
-_ITERATIONS, _TOLERANCE = 100, 1e-10
 _KINKS = np.linspace(0.2, 0.8, 13)  # quantiles of log price a kink is looked for at
-_REACH, _GRID = 20.0, 401  # elasticities an instrument's set is looked for in, a tenth apart
 EXACT = 1e-12  # share of the squares below which nothing is left to explain
 STRONG = 6.0  # difference of the criterion from which the evidence is strong (Kass, Raftery 1995)
 
@@ -98,21 +96,6 @@ class ElasticityQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A set of values the data do not contradict.
-
-    Attributes:
-        low: Lower end; None where there is none.
-        high: Upper end; None where there is none.
-        inside: The values lie between the ends; where not, they lie outside them.
-    """
-
-    low: float | None
-    high: float | None
-    inside: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Elasticity:
     """How demand answers to price.
 
@@ -178,7 +161,7 @@ def estimate_elasticity(query: ElasticityQuery) -> Elasticity:
     least = max(LEAST_PERIODS, controls.shape[1] + 2 + SPARE)
     if int(kept.sum()) < least:
         raise TooFewObservations("periods wholly in stock", found=int(kept.sum()), least=least)
-    data = _Periods(
+    data = Periods(
         log_price=np.log(query.price[kept]),
         quantity=query.quantity[kept],
         others=np.column_stack([np.ones(int(kept.sum())), controls]),
@@ -236,14 +219,6 @@ def optimal_markup(elasticity: float, interval: Interval) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Periods:
-    log_price: Floats
-    quantity: Floats
-    others: Floats  # constant and controls
-    instrument: Floats | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Estimate:
     elasticity: float
     interval: Interval
@@ -259,152 +234,28 @@ class _Form:
     kink_price: float | None = None
 
 
-def _estimate(data: _Periods, *, zeros: bool, confidence: float) -> _Estimate:
-    free = len(data.quantity) - data.others.shape[1] - 1
-    critical = float(stats.t.ppf(0.5 + confidence / 2, free))
+def _estimate(data: Periods, *, zeros: bool, confidence: float) -> _Estimate:
+    critical = float(stats.t.ppf(0.5 + confidence / 2, data.free))
     if data.instrument is not None:
-        return _with_instrument(data, data.instrument, zeros=zeros, critical=critical)
+        found = by_instrument(data, data.instrument, zeros=zeros, critical=critical)
+        method = ElasticityMethod.POISSON_INSTRUMENT if zeros else ElasticityMethod.TWO_STAGE
+        return _Estimate(
+            found.elasticity, found.interval, found.p_value, method, found.first_stage_f
+        )
     columns = np.column_stack([data.log_price, data.others])
     if zeros:
-        coefficients, covariance = _poisson(columns, data.quantity)
+        coefficients, covariance = poisson(columns, data.quantity)
         method = ElasticityMethod.POISSON
     else:
-        coefficients, covariance = _least_squares(columns, np.log(data.quantity))
+        coefficients, covariance = least_squares(columns, np.log(data.quantity))
         method = ElasticityMethod.LOG_LOG
     value, error = float(coefficients[0]), math.sqrt(float(covariance[0, 0]))
-    p_value = float(2 * stats.t.sf(abs(value) / error, free)) if error > 0 else 0.0
+    p_value = float(2 * stats.t.sf(abs(value) / error, data.free)) if error > 0 else 0.0
     interval = Interval(value - critical * error, value + critical * error)
     return _Estimate(value, interval, p_value, method)
 
 
-def _least_squares(columns: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Return coefficients and their HC3 covariance."""
-    inverse = np.linalg.inv(columns.T @ columns)
-    coefficients = inverse @ (columns.T @ target)
-    leverage = ((columns @ inverse) * columns).sum(axis=1)
-    spread = (target - columns @ coefficients) / np.maximum(1.0 - leverage, 1e-9)
-    weighted = columns * spread[:, None]
-    return coefficients, inverse @ (weighted.T @ weighted) @ inverse
-
-
-def _poisson(
-    columns: Floats, quantity: Floats, offset: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Return coefficients of log mean = columns b + offset, and their HC3-like covariance."""
-    known = np.zeros(len(quantity)) if offset is None else offset
-    coefficients: Floats = _poisson_start(columns, quantity, known)
-    for _ in range(_ITERATIONS):
-        mean = np.exp(np.clip(columns @ coefficients + known, -50.0, 50.0))
-        step = np.linalg.solve((columns * mean[:, None]).T @ columns, columns.T @ (quantity - mean))
-        coefficients = coefficients + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
-        if float(np.abs(step).max()) < _TOLERANCE:
-            break
-    mean = np.exp(np.clip(columns @ coefficients + known, -50.0, 50.0))
-    inverse = np.linalg.inv((columns * mean[:, None]).T @ columns)
-    leverage = mean * ((columns @ inverse) * columns).sum(axis=1)
-    scores = columns * ((quantity - mean) / np.maximum(1.0 - leverage, 1e-9))[:, None]
-    return coefficients, inverse @ (scores.T @ scores) @ inverse
-
-
-def _poisson_start(columns: Floats, quantity: Floats, offset: Floats) -> Floats:
-    target = np.log(quantity + max(float(quantity.mean()) / 10, 1e-12)) - offset
-    return _solved(columns, target)
-
-
-def _with_instrument(
-    data: _Periods, instrument: Floats, *, zeros: bool, critical: float
-) -> _Estimate:
-    """Estimate by instrument, with the set that Anderson and Rubin's test does not reject."""
-    first = np.column_stack([instrument, data.others])
-    coefficients, covariance = _least_squares(first, data.log_price)
-    strength = float(coefficients[0] ** 2 / covariance[0, 0]) if covariance[0, 0] > 0 else math.inf
-    test = _poisson_test(data, instrument) if zeros else _linear_test(data, instrument)
-    value, interval = _root_and_set(test, critical)
-    free = len(data.quantity) - data.others.shape[1] - 1
-    p_value = float(2 * stats.t.sf(abs(test(0.0)), free))
-    method = ElasticityMethod.POISSON_INSTRUMENT if zeros else ElasticityMethod.TWO_STAGE
-    return _Estimate(value, interval, p_value, method, strength)
-
-
-def _linear_test(data: _Periods, instrument: Floats) -> Callable[[float], float]:
-    """Return the robust t of the instrument in log quantity less b log price, by b."""
-    target, price, moved = (
-        column - data.others @ _solved(data.others, column)
-        for column in (np.log(data.quantity), data.log_price, instrument)
-    )
-    free = len(target) - data.others.shape[1] - 1
-
-    def test(elasticity: float) -> float:
-        parts = moved * (target - elasticity * price)
-        return _ratio(parts, free)
-
-    return test
-
-
-def _poisson_test(data: _Periods, instrument: Floats) -> Callable[[float], float]:
-    """Return the robust t of the instrument's moment, by b, where sales may be zero.
-
-    The moment is z (q / (p^b exp(w g)) - 1), whose mean is 0 at the true b however the price
-    follows demand; g is fitted for each b, which is a gamma pseudo-likelihood.
-    """
-    free = len(instrument) - data.others.shape[1] - 1
-    middle = float(data.log_price.mean())
-    started = np.zeros(data.others.shape[1])
-
-    def test(elasticity: float) -> float:
-        nonlocal started
-        freed = data.quantity * np.exp(-elasticity * (data.log_price - middle))
-        started, ratio = _gamma_fit(data.others, freed, started)
-        weighted = data.others * ratio[:, None]
-        follows = np.linalg.solve(weighted.T @ data.others, weighted.T @ instrument)
-        return _ratio((instrument - data.others @ follows) * (ratio - 1.0), free)
-
-    return test
-
-
-def _gamma_fit(others: Floats, target: Floats, start: Floats) -> tuple[Floats, Floats]:
-    """Return g and target / exp(others g), whose residual from 1 every other column is free of."""
-    mean = float(target.mean())
-    fitted = start if start.any() else np.eye(others.shape[1])[0] * math.log(mean)
-    for _ in range(_ITERATIONS):
-        ratio = target * np.exp(np.clip(-(others @ fitted), -50.0, 50.0))
-        step = np.linalg.solve((others * ratio[:, None]).T @ others, others.T @ (ratio - 1.0))
-        fitted = fitted + step * min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-300))
-        if float(np.abs(step).max()) < _TOLERANCE:
-            break
-    return fitted, target * np.exp(np.clip(-(others @ fitted), -50.0, 50.0))
-
-
-def _ratio(parts: Floats, free: int) -> float:
-    spread = math.sqrt(float((parts**2).sum()) * len(parts) / free)
-    return float(parts.sum()) / spread if spread > 0 else 0.0
-
-
-def _root_and_set(test: Callable[[float], float], critical: float) -> tuple[float, Interval]:
-    """Return where a test statistic is 0, or nearest to it, and where it does not reject."""
-    grid = np.linspace(-_REACH, _REACH, _GRID)
-    values = np.array([test(at) for at in grid.tolist()])
-    crossings = np.flatnonzero(np.sign(values[:-1]) != np.sign(values[1:]))
-    if crossings.size:
-        near = int(crossings[np.argmin(np.abs(grid[crossings]))])
-        value = float(optimize.brentq(test, grid[near], grid[near + 1], xtol=1e-10))
-    else:
-        value = float(grid[np.argmin(np.abs(values))])
-    # A narrow set may lie between two points of the grid; it holds the root.
-    place = int(np.searchsorted(grid, value))
-    grid, values = np.insert(grid, place, value), np.insert(values, place, test(value))
-    held = np.abs(values) <= critical
-    edges = [
-        float(optimize.brentq(lambda at: abs(test(at)) - critical, grid[at], grid[at + 1]))
-        for at in np.flatnonzero(held[:-1] != held[1:]).tolist()
-    ]
-    if held[0] and held[-1]:
-        whole = Interval(None, None)
-        return value, Interval(edges[0], edges[-1], inside=False) if edges else whole
-    return value, Interval(None if held[0] else edges[0], None if held[-1] else edges[-1])
-
-
-def _form(data: _Periods, *, zeros: bool, linear: _Form) -> _Form:
+def _form(data: Periods, *, zeros: bool, linear: _Form) -> _Form:
     """Choose the form of log demand over log price by the Bayesian information criterion."""
     price, middle = data.log_price, float(data.log_price.mean())
     forms: list[tuple[float | None, Floats, int]] = [(None, price[:, None], 1)]
@@ -433,20 +284,16 @@ def _form(data: _Periods, *, zeros: bool, linear: _Form) -> _Form:
     return _Form(DemandShape.QUADRATIC, tuple(first + 2 * second * end for end in ends))
 
 
-def _solved(columns: Floats, target: Floats) -> Floats:
-    return np.asarray(np.linalg.lstsq(columns, target, rcond=None)[0], dtype=np.float64)
-
-
-def _misfit(columns: Floats, data: _Periods, *, zeros: bool) -> tuple[Floats, float]:
+def _misfit(columns: Floats, data: Periods, *, zeros: bool) -> tuple[Floats, float]:
     """Return coefficients and what they leave: squares of logs, or Poisson deviance."""
     coefficients: Floats
     if not zeros:
         target = np.log(data.quantity)
-        coefficients = _solved(columns, target)
+        coefficients = solved(columns, target)
         left = float(((target - columns @ coefficients) ** 2).sum())
         # What is left of an exact fit is rounding, and says nothing of the form.
         return coefficients, left + EXACT * float((target**2).sum()) + 1e-300
-    coefficients, _ = _poisson(columns, data.quantity)
+    coefficients, _ = poisson(columns, data.quantity)
     mean = np.exp(np.clip(columns @ coefficients, -50.0, 50.0))
     left = 2 * float(
         (special.xlogy(data.quantity, data.quantity / mean) - data.quantity + mean).sum()
@@ -454,7 +301,7 @@ def _misfit(columns: Floats, data: _Periods, *, zeros: bool) -> tuple[Floats, fl
     return coefficients, max(left, 1e-300)
 
 
-def _check_moves(data: _Periods) -> None:
+def _check_moves(data: Periods) -> None:
     """Refuse columns that no estimate can tell apart."""
     if not data.quantity.any():
         raise InvalidField("quantity", "must be above 0 in some period wholly in stock")

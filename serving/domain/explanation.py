@@ -22,7 +22,7 @@ _NAMES = {
     Driver.TREND: "the trend",
     Driver.SEASON: "the season",
     Driver.CALENDAR: "the calendar",
-    Driver.PROMOTION: "promotion and discount",
+    Driver.PROMOTION: "promotion or discount",
     Driver.PRICE: "the price",
     Driver.CALIBRATION: "calibration",
 }

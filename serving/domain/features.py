@@ -163,6 +163,10 @@ _LEVELS = (
     _LOCATION + LOCATION["location_level"].start,
 )
 _C_DATES = slice(COLUMN[_DATE_COLUMNS[0]], COLUMN[_DATE_COLUMNS[-1]] + 1)
+_C_MARKS = slice(COLUMN[_DAY_FIELDS[0]], COLUMN[_DAY_FIELDS[-1]] + 1)
+# The day fields of a day the calendar does not reach: no mark on it, holidays as far as they
+# usually are. Never seen together, NEVER before it and NEVER behind it would mean anything.
+_UNMARKED = np.array([0.0, 30.0, 30.0, 0.0, 0.0], dtype=np.float32)
 
 
 def _sources() -> NDArray[np.intp]:
@@ -307,10 +311,15 @@ def daily_rows(
     Returns:
         Rows of shape (n, horizon, len(FEATURES)), float32; NaN where something is not known. The
         scale of a day that is planned closed is 0, and so whatever a graph multiplies it with.
+        What trees learn without a gap, and would read as 0 in one, has none: a day the calendar
+        does not reach is a day without a mark, a price nobody knows is the usual one.
     """
     scale = series_scale(records.state)
     line = _line(records, scale)
     rows = line[:, _SOURCES[:horizon]]
+    beyond = np.isnan(rows[:, :, _C_MARKS.start])
+    if np.count_nonzero(beyond):
+        rows[beyond, _C_MARKS] = _UNMARKED
     rows[:, :, COLUMN["scale"]] = scale[:, None]
     shut = records.location[:, _CLOSED : _CLOSED + horizon] > 0
     if np.count_nonzero(shut):
@@ -369,6 +378,7 @@ def _put_plan(rows: Floats, records: SeriesRecords) -> None:
     plan = np.where(known, asked, state[:, _REGIME, None])
     rows[:, :, COLUMN["planned"]] = known.any(axis=1)
     ratio = plan[:, 0] / state[:, STATE["price_level"]]
+    ratio[np.isnan(ratio)] = 1.0
     rows[:, :, COLUMN["price_ratio"]] = ratio
     rows[:, :, COLUMN["price_x_discount"]] = ratio * plan[:, 1]
     for index, name in ((1, "discount"), (2, "promoted")):

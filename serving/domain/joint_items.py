@@ -149,5 +149,5 @@ def check_currency(field: str, currency: str, expected: str) -> None:
         InvalidField: If they differ.
     """
     if currency and currency != expected:
-        named = expected or "the request, which names none"
-        raise InvalidField(field, f"must be that of {named}: convert it first")
+        named = f"{expected}, as that of the request" if expected else "absent, as in the request"
+        raise InvalidField(field, f"must be {named}: convert it first")

@@ -164,9 +164,10 @@ class GammaLeadTime:
     std_days: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse figures that are not above 0."""
+        """Refuse figures that are not above 0, and a spread that has no end."""
         check_positive("mean_days", self.mean_days)
         check_positive("std_days", self.std_days)
+        lead_times.gamma(self.mean_days, self.std_days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,13 +83,13 @@ class SourcingOption:
 
     def __post_init__(self) -> None:
         """Refuse negative costs and scores that are none."""
-        check_key("options.name", self.name)
-        check_positive(f"options.{self.name}.unit_cost", self.unit_cost)
-        check_not_negative(f"options.{self.name}.fixed_cost", self.fixed_cost)
-        check_positive(f"options.{self.name}.lead_time_days", self.lead_time_days)
+        check_key("name", self.name)
+        check_positive("unit_cost", self.unit_cost)
+        check_not_negative("fixed_cost", self.fixed_cost)
+        check_positive("lead_time_days", self.lead_time_days)
         for part in ("quality", "strategic"):
             if not 0 <= getattr(self, part) <= 1:
-                raise InvalidField(f"options.{self.name}.{part}", "must be from 0 to 1")
+                raise InvalidField(part, "must be from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,12 @@ class MakeOrBuyQuery:
             raise InvalidField("quotes", "is required: one offer at the least")
         if len(self.quotes) >= MAX_OPTIONS:
             raise TooLarge("quotes", limit=MAX_OPTIONS - 1)
-        names = [option.name for option in self.options]
-        for name in names:
-            if names.count(name) > 1:
-                raise InvalidField("options.name", f"must be unique, {name!r} is there twice")
+        seen = {self.make.name}
+        for index, one in enumerate(self.quotes):
+            if one.name in seen:
+                at = f"quotes[{index}].name"
+                raise InvalidField(at, f"must be unique, {one.name!r} is there twice")
+            seen.add(one.name)
         check_positive("volume", self.volume)
         if not 0 <= self.noise_share <= 1:
             raise InvalidField("noise_share", "must be from 0 to 1")

@@ -100,6 +100,8 @@ class PartEncoding:
         component_words: Attribute and word of components: units of the bill that have it.
         suppliers: Suppliers by number of quotes, most first.
         frequent_suppliers: Those of them whose quotes count 1 in a column of their own.
+        quoted_quantities: Units that were quoted, ascending, each where they are few, else the
+            least and the most; empty where it was not noted.
     """
 
     numbers: tuple[str, ...]
@@ -108,6 +110,7 @@ class PartEncoding:
     component_words: tuple[tuple[str, str], ...]
     suppliers: tuple[str, ...]
     frequent_suppliers: tuple[str, ...] = ()
+    quoted_quantities: tuple[float, ...] = ()
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -134,7 +137,9 @@ class PartEncoding:
     @cached_property
     def digest(self) -> str:
         """Hash of everything a row follows from."""
-        text = json.dumps([QUOTE_FEATURES, asdict(self)], sort_keys=True)
+        said = asdict(self)
+        del said["quoted_quantities"]  # a warning follows from them, no row
+        text = json.dumps([QUOTE_FEATURES, said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -161,6 +166,7 @@ class PartEncoding:
             component_words=tuple((name, word) for name, word in said["component_words"]),
             suppliers=tuple(said["suppliers"]),
             frequent_suppliers=tuple(said.get("frequent_suppliers", ())),
+            quoted_quantities=tuple(said.get("quoted_quantities", ())),
         )
 
     @cached_property

@@ -57,9 +57,9 @@ class PastAction:
 
     def __post_init__(self) -> None:
         """Refuse a promise of nothing and a result that is no number."""
-        check_positive("past.projected_saving", self.projected_saving)
+        check_positive("projected_saving", self.projected_saving)
         if not math.isfinite(self.actual_saving):
-            raise InvalidField("past.actual_saving", "must be a finite number")
+            raise InvalidField("actual_saving", "must be a finite number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class CandidateAction:
 
     def __post_init__(self) -> None:
         """Refuse a promise of nothing and negative effort."""
-        check_key("candidates.action_id", self.action_id)
-        check_positive(f"candidates.{self.action_id}.projected_saving", self.projected_saving)
-        check_not_negative(f"candidates.{self.action_id}.effort", self.effort)
+        check_key("action_id", self.action_id)
+        check_positive("projected_saving", self.projected_saving)
+        check_not_negative("effort", self.effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,10 @@ class ReductionsQuery:
         if len(self.past) > MAX_PAST:
             raise TooLarge("past", limit=MAX_PAST)
         seen: set[str] = set()
-        for one in self.candidates:
+        for index, one in enumerate(self.candidates):
             if one.action_id in seen:
-                raise InvalidField("candidates.action_id", f"must be unique: {one.action_id!r}")
+                at = f"candidates[{index}].action_id"
+                raise InvalidField(at, f"must be unique, {one.action_id!r} is there twice")
             seen.add(one.action_id)
         if self.budget is not None:
             check_not_negative("budget", self.budget)

@@ -63,18 +63,20 @@ def decisions(terms: ReorderTerms, levels: ReorderLevels) -> list[Decision]:
     return [Decision(*row) for row in zip(*columns, strict=True)]
 
 
-def explain(one: Decision) -> str:
+def explain(one: Decision, *, placed: float | None = None) -> str:
     """Say a decision in one sentence.
 
     Args:
         one: The decision.
+        placed: Units ordered after all where limits cut the decision; None is the decision itself.
 
     Returns:
         The sentence.
     """
     rule = (
         f"the order-up-to level of {units(one.order_up_to)} ({units(one.expected_demand)} "
-        f"expected over {one.cover_days} days and {units(one.safety_stock)} "
+        f"expected over {one.cover_days} day{'s' * (one.cover_days != 1)} and "
+        f"{units(one.safety_stock)} "
         f"of safety stock for {_PROMISES[one.target_kind]} {one.service_level:g})"
     )
     at = f"the inventory position of {units(one.position)}"
@@ -87,7 +89,9 @@ def explain(one: Decision) -> str:
         steps.append(f"whole packs of {units(one.pack_size)}")
     more = steps and one.order_quantity > one.gap
     raised = f", raised to {' and '.join(steps)}" if more else ""
-    return f"Order {units(one.order_quantity)}: {at} is {units(one.gap)} below {rule}{raised}."
+    order = units(one.order_quantity if placed is None else placed)
+    what = "nothing" if order == "0" else order
+    return f"Order {what}: {at} is {units(one.gap)} below {rule}{raised}."
 
 
 def units(value: float) -> str:

@@ -147,7 +147,10 @@ def warnings_of(
             "the last known price, discount and promotion go on"
         )
     if route is ForecastRoute.COLD_START:
-        warnings.append("the series has no history: the mean series of its category stands in")
+        warnings.append(
+            "the series has no history: the mean series of its category stands in, at the level "
+            "its product has elsewhere"
+        )
     if unpriced:
         warnings.append("no price is known: the forecast does not depend on it")
     return tuple(warnings)

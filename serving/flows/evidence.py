@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.domain.demand import ForecastRoute
 from serving.domain.features import FUTURE, KNOWN_DAYS, LOCATION, PRODUCT, WIDTHS, SeriesRecords
-from serving.domain.history import STATE, demand_states
+from serving.domain.history import RATED, STATE, demand_states
 from serving.domain.periods import Frequency, period_of
 from serving.errors import InvalidField, UnknownSeries
 
@@ -33,7 +33,16 @@ DAY_SECONDS = 86_400
 EPOCH = dt.date(1970, 1, 1)
 CHUNK = 256  # series whose feature rows are held at once
 _CATEGORY_LEVEL = PRODUCT["category_level"].start
-_CATEGORY_DAYS = PRODUCT["category_state"].start + STATE["observed_days"].start
+_CATEGORY_STATE = PRODUCT["category_state"]
+# Fields of a state that are units a day.
+_UNITS = np.concatenate(
+    [
+        np.arange(STATE[name].start, STATE[name].stop)
+        for name in (*RATED, "tail", "year_ago_level", "year_ago")
+    ]
+)
+_PRICES = [STATE[name].start for name in ("price_last", "price_level")]
+_CATEGORY_DAYS = _CATEGORY_STATE.start + STATE["observed_days"].start
 _NO_PLAN = np.full(WIDTHS["known_future"], np.nan, dtype=np.float32)
 
 
@@ -105,7 +114,8 @@ def assemble(
     if not attributes[_CATEGORY_DAYS] > 0:
         attributes, lone = _with_everything(snapshot, attributes), True
     if state is None:
-        values = attributes[-WIDTHS["demand_state"] :].copy()  # category_state, the last field
+        attributes = _as_sold_elsewhere(attributes)
+        values = attributes[_CATEGORY_STATE].copy()
         values[STATE["observed_days"].start] = 0.0  # none of them are its own
         route = ForecastRoute.COLD_START
     else:
@@ -123,6 +133,20 @@ def assemble(
         overrides=tuple(one for one in said if one.holds(origin)) if said else (),
         lone=lone,
     )
+
+
+def _as_sold_elsewhere(product: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring the mean series of the category to the level and price of a product sold elsewhere."""
+    own, category = (product[PRODUCT[name].start] for name in ("product_level", "category_level"))
+    if own == category or not (own > 0 and category > 0):  # sold nowhere, it has the category's
+        return product
+    found = product.copy()
+    state = found[_CATEGORY_STATE]
+    state[_UNITS] *= own / category
+    price = product[PRODUCT["price"].start]
+    if price > 0:
+        state[_PRICES] = price
+    return found
 
 
 def _with_everything(

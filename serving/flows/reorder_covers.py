@@ -13,6 +13,7 @@ from serving.domain import lead_times
 from serving.domain.cover_demand import CoverDemand, CoverForecast
 from serving.domain.demand import DemandTarget, distribution_std
 from serving.domain.reorder_levels import ROUNDING
+from serving.errors import InvalidField
 from serving.flows.cover_hands import laid_over_covers
 from serving.flows.prediction import predict_covers
 
@@ -79,7 +80,10 @@ def interval(lead_time: LeadTime, review_days: float, longest: int) -> Interval:
 @functools.lru_cache(maxsize=65_536)
 def few(mean_days: float, std_days: float) -> LeadTime:
     """Return a gamma lead time of a few whole days: each costs a forecast."""
-    return lead_times.gamma(mean_days, std_days, lead_times.FEW)
+    try:
+        return lead_times.gamma(mean_days, std_days, lead_times.FEW)
+    except InvalidField as error:
+        raise InvalidField(f"lead_time_{error.field}", error.requirement) from None
 
 
 def intervals(terms: ReorderTerms, longest: int) -> list[Interval]:

@@ -192,7 +192,7 @@ def _answer(
     spoils = shelf is not None and shelf <= float(weighing.terms.review_days[0])
     left = position + chosen.order - float(chosen.demand.mean[0]) + float(after.shortage[0])
     supplier = chosen.source.supplier
-    reason = explain(decision) + chosen.cut
+    reason = explain(decision, placed=chosen.order) + chosen.cut
     if rescue.taken is not None:
         reason += f" {rescue.sentence}"
     if chosen.waste > 0:

@@ -23,7 +23,7 @@ from serving.reading import date_of, member_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from serving.domain.cost import CostElement, ShouldCost
+    from serving.domain.cost_answers import CostElement, ShouldCost
     from serving.flows.cost import CostFlow
     from serving.flows.cost_analysis import CostAnalysisFlow
     from serving.grpc.desk import Gathered

@@ -10,7 +10,7 @@ from serving.domain.make_or_buy import MakeOrBuyQuery, SourcingOption, Weights
 from serving.domain.reductions import ActionType, CandidateAction, PastAction, ReductionsQuery
 from serving.domain.variance import ElementCost, VarianceQuery
 from serving.grpc.fields import filled, sent_fields
-from serving.reading import column_of, controls_of, required_member
+from serving.reading import built, column_of, controls_of, required_member
 
 if TYPE_CHECKING:
     from serving.flows.cost_analysis import CostAnalysisFlow
@@ -38,9 +38,9 @@ class CostAnalysisMethods:
         if request.HasField("weights"):
             sent["weights"] = Weights(**sent_fields(request.weights, "weights."))
         query = MakeOrBuyQuery(
-            make=SourcingOption(**sent_fields(request.make, "make.")),
+            make=built(SourcingOption, sent_fields(request.make, "make."), "make."),
             quotes=tuple(
-                SourcingOption(**sent_fields(one, f"quotes[{index}]."))
+                built(SourcingOption, sent_fields(one, at := f"quotes[{index}]."), at)
                 for index, one in enumerate(request.quotes)
             ),
             **sent,
@@ -62,8 +62,10 @@ class CostAnalysisMethods:
                 at = f"{field}[{index}].action_type"
                 row["action_type"] = required_member(ActionType, row["action_type"], at)
         query = ReductionsQuery(
-            candidates=tuple(CandidateAction(**row) for row in candidates),
-            past=tuple(PastAction(**row) for row in past),
+            candidates=tuple(
+                built(CandidateAction, row, f"candidates[{i}].") for i, row in enumerate(candidates)
+            ),
+            past=tuple(built(PastAction, row, f"past[{i}].") for i, row in enumerate(past)),
             **sent_fields(request),
         )
         return filled(

@@ -14,7 +14,7 @@ from serving.domain.variance import ElementCost as Element
 from serving.domain.variance import VarianceQuery
 from serving.http.fields import body_of, sent_fields
 from serving.http.shape import ActionTypeNumber, Shape
-from serving.reading import column_of, controls_of, required_member
+from serving.reading import built, column_of, controls_of, required_member
 
 if TYPE_CHECKING:
     from serving.gate import Flows
@@ -135,8 +135,11 @@ def explain_variance(flows: Flows, request: ExplainVarianceRequest) -> dict[str,
 def compare_make_or_buy(flows: Flows, request: CompareMakeOrBuyRequest) -> dict[str, Any]:
     """Compare making a part with buying it."""
     sent = sent_fields(request)
-    sent["make"] = Option(**sent_fields(request.make))
-    sent["quotes"] = tuple(Option(**sent_fields(one)) for one in request.quotes)
+    sent["make"] = built(Option, sent_fields(request.make), "make.")
+    sent["quotes"] = tuple(
+        built(Option, sent_fields(one), f"quotes[{index}].")
+        for index, one in enumerate(request.quotes)
+    )
     if request.weights is not None:
         sent["weights"] = Weights(**sent_fields(request.weights))
     return body_of(flows.cost_analysis.compare_make_or_buy(MakeOrBuyQuery(**sent)))
@@ -149,9 +152,9 @@ def recommend_reductions(flows: Flows, request: RecommendReductionsRequest) -> d
         rows = []
         for index, one in enumerate(getattr(request, field)):
             row = sent_fields(one)
-            at = f"{field}[{index}].action_type"
-            row["action_type"] = required_member(ActionType, one.action_type, at)
-            rows.append(kind(**row))
+            at = f"{field}[{index}]."
+            row["action_type"] = required_member(ActionType, one.action_type, f"{at}action_type")
+            rows.append(built(kind, row, at))
         sent[field] = tuple(rows)
     return body_of(flows.cost_analysis.recommend_reductions(ReductionsQuery(**sent)))
 

@@ -20,8 +20,8 @@ from serving.domain.cost import (
     Quote,
     ShouldCostQuery,
     bill_of,
-    gap_of,
 )
+from serving.domain.cost_answers import gap_of
 from serving.domain.cost_rates import CostRates, LaneRate, Plant, RateSeries
 from serving.domain.cost_rollup import Job, RolledUp, roll_up
 from serving.domain.cost_usage import PartRecord, usage_of
@@ -138,6 +138,21 @@ def test_mixed_currencies_without_a_rate_are_refused() -> None:
 def test_the_answer_in_another_currency_is_the_same_money() -> None:
     dollars, euros = (roll_up(job(currency=code), RATES, Parts()) for code in ("USD", "EUR"))
     assert euros.total == pytest.approx(dollars.total / 1.25)
+
+
+def test_two_currencies_are_exchanged_over_that_of_the_data() -> None:
+    yen = RateSeries([*range(TODAY - 60, TODAY - 19)], [0.01 + 0.001 * (40 - n) for n in range(41)])
+    euros = RateSeries([*range(TODAY - 40, TODAY - 9)], [1.25 + 0.01 * (30 - n) for n in range(31)])
+    rates = replace(RATES, exchange={("EUR", "USD"): euros, ("JPY", "USD"): yen})
+    crossed = rates.exchange_rate("EUR", "JPY", DAY, 90.0)
+    assert crossed.value == pytest.approx(125.0)
+    assert crossed.day == DAY - dt.timedelta(days=20)
+    halves = [rates.exchange_rate(code, "USD", DAY, 90.0).deviation for code in ("EUR", "JPY")]
+    assert 0.0 < crossed.deviation == pytest.approx(math.hypot(*halves))
+    dollars, many = (roll_up(job(currency=code), rates, Parts()) for code in ("USD", "JPY"))
+    assert many.total == pytest.approx(dollars.total * 100.0)
+    with pytest.raises(MissingRate, match="exchange rate from 'EUR' to 'JPY'"):
+        rates.exchange_rate("EUR", "JPY", DAY - dt.timedelta(days=50), 90.0)  # no euros yet
 
 
 def test_the_duty_of_the_day_counts_and_the_category_before_any_goods() -> None:

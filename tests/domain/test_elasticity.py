@@ -14,10 +14,10 @@ from serving.domain.elasticity import (
     Elasticity,
     ElasticityMethod,
     ElasticityQuery,
-    Interval,
     estimate_elasticity,
     optimal_markup,
 )
+from serving.domain.instruments import Interval
 from serving.errors import InvalidField, TooFewObservations, TooLarge
 
 TRUE = -2.0

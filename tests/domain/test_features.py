@@ -216,6 +216,29 @@ def test_where_nothing_is_planned_the_last_regime_goes_on(two: SeriesRecords) ->
     assert np.array_equal(column(planned, "discount")[1], column(row, "discount")[1])
 
 
+def test_a_day_the_calendar_does_not_reach_is_no_holiday_and_near_none(
+    two: SeriesRecords, rows: np.ndarray
+) -> None:
+    location = two.location.copy()
+    for name in ("holiday", "days_to_holiday", "days_since_holiday"):
+        location[:, LOCATION[name].start + 5 : LOCATION[name].stop] = np.nan
+    ended = daily_rows(dataclasses.replace(two, location=location), 10, sales_target=False)
+    assert np.array_equal(ended[:, :5], rows[:, :5], equal_nan=True)
+    assert (column(ended, "holiday")[:, 5:] == 0).all()
+    # Trees that never met a gap read it as 0, which is the holiday itself.
+    assert (column(ended, "days_to_holiday")[:, 5:] > WEEK).all()
+    assert (column(ended, "days_since_holiday")[:, 5:] > WEEK).all()
+
+
+def test_a_price_nobody_knows_is_the_usual_one(two: SeriesRecords) -> None:
+    state = two.state.copy()
+    for name in ("price_last", "price_level"):
+        state[:, STATE[name]] = np.nan
+    found = daily_rows(dataclasses.replace(two, state=state), 3, sales_target=False)
+    assert (column(found, "price_ratio") == 1).all()
+    assert np.array_equal(column(found, "price_x_discount"), column(found, "discount"))
+
+
 @pytest.mark.parametrize("factor", [0.5, 4.0, 1024.0])
 def test_rows_but_for_the_scale_do_not_depend_on_the_unit(factor: float) -> None:
     base, history = records(3), past(3, 500)

@@ -130,12 +130,12 @@ def _in_currency(option: SourcingOption, rate: float) -> SourcingOption:
     [
         (lambda: Weights(0.5, 0.5, 0.5, 0.0), "weights"),
         (lambda: Weights(-0.5, 0.5, 0.5, 0.5), "weights.cost"),
-        (lambda: replace(PLANT, unit_cost=-1.0), "options.plant.unit_cost"),
-        (lambda: replace(PLANT, unit_cost=float("nan")), "options.plant.unit_cost"),
-        (lambda: replace(PLANT, quality=1.1), "options.plant.quality"),
+        (lambda: replace(PLANT, unit_cost=-1.0), "unit_cost"),
+        (lambda: replace(PLANT, unit_cost=float("nan")), "unit_cost"),
+        (lambda: replace(PLANT, quality=1.1), "quality"),
         (lambda: replace(ASKED, quotes=()), "quotes"),
         (lambda: replace(ASKED, volume=0.0), "volume"),
-        (lambda: replace(ASKED, quotes=(OFFER, OFFER)), "options.name"),
+        (lambda: replace(ASKED, quotes=(OFFER, OFFER)), "quotes[1].name"),
         (lambda: replace(ASKED, confidence=0.3), "confidence"),
     ],
 )

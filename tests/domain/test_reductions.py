@@ -94,13 +94,13 @@ def test_the_portfolio_is_the_best_of_all_that_are_allowed(
     ("made", "field"),
     [
         (lambda: ReductionsQuery(()), "candidates"),
-        (lambda: CandidateAction("", AUTOMATE, 1.0, 0.0), "candidates.action_id"),
-        (lambda: CandidateAction("a", AUTOMATE, -1.0, 0.0), "candidates.a.projected_saving"),
-        (lambda: CandidateAction("a", AUTOMATE, 1.0, float("inf")), "candidates.a.effort"),
-        (lambda: PastAction(AUTOMATE, 1.0, float("nan")), "past.actual_saving"),
+        (lambda: CandidateAction("", AUTOMATE, 1.0, 0.0), "action_id"),
+        (lambda: CandidateAction("a", AUTOMATE, -1.0, 0.0), "projected_saving"),
+        (lambda: CandidateAction("a", AUTOMATE, 1.0, float("inf")), "effort"),
+        (lambda: PastAction(AUTOMATE, 1.0, float("nan")), "actual_saving"),
         (lambda: _asked(budget=-1.0), "budget"),
         (lambda: _asked(confidence=1.0), "confidence"),
-        (lambda: replace(_asked(), candidates=_asked().candidates * 2), "candidates.action_id"),
+        (lambda: replace(_asked(), candidates=_asked().candidates * 2), "candidates[1].action_id"),
     ],
 )
 def test_what_breaks_its_rule_is_named(made: Callable[[], object], field: str) -> None:

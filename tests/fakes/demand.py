@@ -188,7 +188,9 @@ def stored_world(series: int = 5) -> FakeFeatures:
         state, product = kinds[number % KINDS]
         features.put("demand_state", (f"s{number}", "east"), state)
         features.put("product", (f"s{number}",), product)
-    features.put("product", ("new",), product_values(50))
+    unsold = product_values(50)  # nowhere: it has its category's level
+    unsold[PRODUCT["product_level"]] = unsold[PRODUCT["category_level"]]
+    features.put("product", ("new",), unsold)
     features.put("product", ("category:dry",), product_values(60))
     for number, place in enumerate(("east", "west", "region:north", "region:")):
         features.put("location", (place,), location_values(number))

@@ -453,6 +453,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/demand:forecast",
         {**ONE, "history": [{**_DAY, "quantity": -1.0}]},
     ),
+    "more in a history than a table may hold": (
+        "/v1/demand:forecast",
+        {**ONE, "history": [{**_DAY, "quantity": 1e13}]},
+    ),
     "a share above 1": (
         "/v1/demand:forecast",
         {**ONE, "history": [{**_DAY, "available_fraction": 1.5}]},

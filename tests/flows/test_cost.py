@@ -10,16 +10,26 @@ import pytest
 
 from serving.domain.cost import (
     BatchShouldCostQuery,
+    CostOverrides,
     CostRowStatus,
     Quote,
-    ShouldCost,
     ShouldCostMethod,
     ShouldCostQuery,
 )
+from serving.domain.cost_answers import ShouldCost
 from serving.errors import InvalidField, MissingInput, MissingRate, NoModel, UnknownSeries
-from serving.flows.cost import CostFlow, tail_probability
+from serving.flows.cost import CostFlow
+from serving.flows.cost_answers import tail_probability
 from serving.flows.cost_desk import PART
-from tests.fakes.cost import SILENT, FakeClock, FakeCostModels, FakeCostReference, cost_flow
+from tests.fakes.cost import (
+    ENCODING,
+    SILENT,
+    FakeClock,
+    FakeCostModel,
+    FakeCostModels,
+    FakeCostReference,
+    cost_flow,
+)
 
 
 def test_a_part_with_a_bill_is_answered_from_it() -> None:
@@ -61,6 +71,40 @@ def test_without_a_model_a_gap_is_answered_without_its_calibrated_flag() -> None
     assert answer.gap is not None
     assert (answer.gap.gap_flag, answer.gap.p_value, answer.gap.flag) == (True, None, None)
     assert "no cost model serves" in answer.provenance.warnings[-1]
+
+
+def test_what_changes_nothing_is_said() -> None:
+    of_gold = CostOverrides(commodity_prices={"gold": 9.0, "steel": 2.0})
+    said = cost_flow().estimate(ShouldCostQuery("bracket", overrides=of_gold)).provenance.warnings
+    assert [text for text in said if "changes nothing" in text] == [
+        "no line of the bill is of 'gold': its price changes nothing"
+    ]
+    from_quotes = ShouldCostQuery("bracket", ShouldCostMethod.QUOTES, overrides=of_gold)
+    (warning,) = cost_flow().estimate(from_quotes).provenance.warnings
+    assert "the overrides change nothing" in warning
+
+
+def test_a_quote_unlike_those_trained_on_is_said_to_be_one() -> None:
+    model = FakeCostModel()
+    model.encoding = replace(ENCODING, quoted_quantities=(10.0, 500.0))
+    flow = CostFlow(FakeCostReference(), FakeCostModels(model), FakeClock())
+
+    def warnings(quote: Quote) -> tuple[str, ...]:
+        query = ShouldCostQuery("bracket", quote=quote, overrides=CostOverrides(tariff_rate=0.0))
+        said = flow.estimate(query).provenance.warnings
+        return tuple(text for text in said if "quote" in text)
+
+    assert warnings(Quote(9.0, 10.0, "S1")) == ()
+    (other,) = warnings(Quote(9.0, 10.0, "nobody"))
+    assert "supplier 'nobody'" in other
+    (one,) = warnings(Quote(9.0))
+    assert "10 to 500 units" in one
+    assert warnings(Quote(None, 1.0, "nobody")) == (), "nothing is judged without a price"
+    assert warnings(Quote(9.0, 100.0)) == ()
+    model.encoding = replace(ENCODING, quoted_quantities=(10.0, 50.0, 500.0))
+    (between,) = warnings(Quote(9.0, 100.0))
+    assert "10, 50, 500 units" in between
+    assert warnings(Quote(9.0, 50.0)) == ()
 
 
 def test_a_dearer_quote_has_a_smaller_p_value_and_is_flagged_at_a_larger_rate_first() -> None:

@@ -19,7 +19,7 @@ from serving.domain.demand import (
     ForecastRoute,
     PlanSource,
 )
-from serving.domain.features import FUTURE, KNOWN_DAYS, WIDTHS
+from serving.domain.features import FUTURE, KNOWN_DAYS, PRODUCT, WIDTHS
 from serving.domain.history import STATE
 from serving.domain.overrides import Override
 from serving.domain.series import LocationAttributes, PlanDay, ProductAttributes, RowStatus
@@ -134,6 +134,21 @@ def test_a_known_product_without_history_starts_from_its_category() -> None:
     assert np.array_equal(answer.mean, as_its_category.mean)
 
 
+def test_a_product_sold_elsewhere_starts_at_the_level_it_has_there() -> None:
+    rig = Rig()
+    product = product_values(1)
+    level = product[PRODUCT["category_level"].start]
+    product[PRODUCT["product_level"].start] = level
+    rig.features.put("product", ("new",), product.copy())
+    assert rig.flow.forecast(ask("new")).route is ForecastRoute.COLD_START
+    unsold = {name: rig.model.column(name) for name in ("scale", "lag_7", "product_level")}
+    product[PRODUCT["product_level"].start] = level / 8.0
+    rig.features.put("product", ("new",), product)
+    assert rig.flow.forecast(ask("new")).route is ForecastRoute.COLD_START
+    for name, times in (("scale", 1 / 8), ("lag_7", 1.0), ("product_level", 1.0)):
+        assert rig.model.column(name) == pytest.approx(unsold[name] * times, rel=1e-5), name
+
+
 def test_history_sent_gives_the_bits_of_the_stored_features() -> None:
     rig = Rig()
     for number in range(5):
@@ -151,9 +166,9 @@ def test_history_that_ends_another_day_moves_the_known_days_along(later: int) ->
     history = past(1, last=ORIGIN + dt.timedelta(days=later))
     answer = rig.flow.forecast(ask(history=history))
     assert answer.origin == ORIGIN + dt.timedelta(days=later)
-    known = [day + later if day + later >= 1 else np.nan for day in range(1, 8)]
-    assert np.array_equal(rig.model.column("holiday"), np.array(known), equal_nan=True)
-    sources = [PlanSource.STORED if day == day else PlanSource.LAST_REGIME for day in known]  # noqa: PLR0124 - NaN is unlike itself
+    known = [max(day + later, 0) for day in range(1, 8)]  # before the first one no day is marked
+    assert rig.model.column("holiday").tolist() == known
+    sources = [PlanSource.STORED if day else PlanSource.LAST_REGIME for day in known]
     assert list(answer.plan_sources) == sources
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.domain.features import WIDTHS
-from serving.domain.law_inputs import DiscreteLeadTime, LeadTimeInputs
+from serving.domain.law_inputs import DiscreteLeadTime, GammaLeadTime, LeadTimeInputs
 from serving.domain.replenishment import Reorder, ReorderQuery
 from serving.domain.supply import (
     ExpectedReceipt,
@@ -98,6 +98,7 @@ def test_an_order_stays_within_place_and_budget_and_says_what_was_cut() -> None:
     small = recommend(Supply(capacity_units=26.0 + wanted - 1.0), pack_size=6.0)
     assert small.order_quantity == wanted - 6.0
     assert "6 units are cut: the location has room for" in small.reason
+    assert small.reason.startswith(f"Order {wanted - 6:g}: ")
     poor = recommend(Supply(budget=2.0 * wanted - 1.0, unit_price=2.0), pack_size=6.0)
     assert poor.order_quantity == wanted - 6.0
     assert "the budget pays for" in poor.reason
@@ -265,6 +266,8 @@ def test_a_series_nobody_knows_stays_unknown_with_lots() -> None:
         (lambda: recommend(service_level=1.0), InvalidField, "service_level"),
         (lambda: recommend(on_hand=-1.0), InvalidField, "on_hand"),
         (lambda: recommend(lead_time_std_days=float("inf")), InvalidField, "lead_time_std_days"),
+        (lambda: recommend(lead_time_std_days=1e9), InvalidField, "lead_time_std_days"),
+        (lambda: GammaLeadTime(4.0, 1e9), InvalidField, "std_days"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_by_name(

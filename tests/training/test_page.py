@@ -34,11 +34,12 @@ def test_what_is_given_is_text_and_never_markup() -> None:
 
 def test_cells_are_written_as_readers_expect_them() -> None:
     page = Page("Cells")
-    page.table(("a", "b", "c", "d", "e"), [("x", 1_234_567, 0.123456, None, float("nan"))])
+    row_of = ("x", 1_234_567, 0.123456, 373_123.4, None, float("nan"))
+    page.table(("a", "b", "c", "d", "e", "f"), [row_of])
     row = re.search(r"<tbody>\n<tr>(.*)</tr>", page.html())
     assert row is not None
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row[1])
-    assert cells == ["x", "1,234,567", "0.1235", "-", "-"]
+    assert cells == ["x", "1,234,567", "0.1235", "373,123", "-", "-"]
 
 
 def test_text_columns_are_set_left() -> None:

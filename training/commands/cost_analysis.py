@@ -21,6 +21,7 @@ Out = Annotated[
 ]
 EFFECTS = ("volume", "mix", "price", "rate", "usage", "currency")
 TOP = 20
+WHOLE_FROM = 1_000.0  # from which a fraction says nothing
 PIPED_WIDTH = 160  # fits the widest table; a pipe has no width of its own
 
 
@@ -124,4 +125,6 @@ def _write(frame: pl.DataFrame, out: Path) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:,.4g}"

@@ -75,6 +75,7 @@ def materialize(
             progress=lambda done: status.update(f"materialising features: {done:,} series"),
         )
     _print_materialized(console, found)
+    _print_calendar_end(console, job.data_dir, found.last_day)
 
 
 @app.command()
@@ -123,6 +124,18 @@ def _print_materialized(console: Console, found: Materialized) -> None:
         table.add_row(view, f"{records:,}")
     console.print(table)
     console.print(f"generation {found.generation}, feature set {found.feature_set_hash}")
+
+
+def _print_calendar_end(console: Console, data_dir: Path, last_day: dt.date) -> None:
+    """Say where the calendar ends before the longest forecast does."""
+    from serving.domain.history import MAX_HORIZON
+    from training import tables
+
+    if not tables.exists(data_dir, "calendar"):
+        return
+    ends = max(tables.read(data_dir, "calendar", columns=["date"])["date"], default=last_day)
+    if ends < last_day + dt.timedelta(days=MAX_HORIZON):
+        console.print(f"calendar ends {ends}: days after it are taken as days without a holiday")
 
 
 def _print_agreement(console: Console, agreement: Agreement) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from serving.domain.part_features import PartEncoding, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from serving.domain.part_features import Attributes
     from training.cost.quotes import Catalogue
@@ -18,6 +22,7 @@ MOST_WORDS = 60  # words of one attribute, the most frequent
 # Suppliers with a column of their own, the most frequent: one cut then tells one from all others,
 # and as a tree sees only some of the columns, more trees see who quotes.
 MOST_SUPPLIERS = 10
+FEW_QUANTITIES = 20  # beyond it, quotes tell of the quantities between them too
 NUMBERS_SHARE = 0.9  # of an attribute's values that are numbers, from which it is one
 
 
@@ -51,6 +56,17 @@ def find_encoding(
         suppliers=ranked,
         frequent_suppliers=ranked[:MOST_SUPPLIERS],
     )
+
+
+def quantities_of(units: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the quantities that were quoted, each where they are few, else the least and the most.
+
+    Args:
+        units: Units of each quote, shape (n,).
+    """
+    quoted = np.unique(units)
+    few = quoted.size <= FEW_QUANTITIES
+    return tuple((quoted if few else quoted[[0, -1]]).tolist())
 
 
 def _kinds(

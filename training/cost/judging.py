@@ -14,7 +14,8 @@ from rich.table import Table
 
 from serving.adapters.cost_model import COST, open_cost
 from serving.adapters.releases import CURRENT, open_release
-from serving.domain.cost import Quote, ShouldCost, ShouldCostQuery
+from serving.domain.cost import Quote, ShouldCostQuery
+from serving.domain.cost_answers import ShouldCost
 from serving.errors import InvalidField, NoModel, UnknownModel
 from serving.flows.cost import CostFlow
 from training.batch.processes import beside

@@ -90,7 +90,8 @@ def _add_gaps(page: Page, judged: pl.DataFrame | None) -> None:
         + (
             "and no cost model serves, so none is flagged at a false-alarm rate."
             if known["flag"].null_count() == known.height
-            else f"{share(_mean(flagged))} are flagged at a 5 % false-alarm rate."
+            else f"{share(_mean(flagged))} are flagged at a 5 % false-alarm rate. Of quotes it was "
+            "trained on the model knows the price: it flags few of them."
         )
     )
     drawn = known.head(MOST_QUOTES)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from serving.domain.cost import ShouldCost
+    from serving.domain.cost_answers import ShouldCost
     from serving.flows.cost import CostFlow
     from training.page import Page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from serving.adapters.cost_model import COST
 from serving.errors import InvalidField, ReleaseRefused
 from training import tables
 from training.cost.certificate import certify
-from training.cost.encoding import find_encoding
+from training.cost.encoding import find_encoding, quantities_of
 from training.cost.model import LEVELS, MEMBERS, CostRecipe, train
 from training.cost.quotes import read_catalogue, read_quotes
 from training.cost.scoring import score
@@ -121,6 +121,7 @@ def run_cost(settings: Settings, run: CostRun, tell: Callable[[str], None]) -> C
         raise InvalidField("quotes.unit_price", "must be above 0 to train on")
     skus, parts = np.unique(quotes.skus, return_inverse=True)
     encoding = find_encoding(catalogue, skus.tolist(), quotes.terms.suppliers)
+    encoding = replace(encoding, quoted_quantities=quantities_of(quotes.terms.quantity))
     rows = encoding.rows(quotes.skus, quotes.terms, catalogue.rows(encoding, quotes.skus))
     fit, held = train(rows, prices, parts, run.recipe, tell)
     metrics = score(held, prices, quotes.terms.quantity)

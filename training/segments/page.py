@@ -38,7 +38,16 @@ def page_of(classed: pl.DataFrame, segments: Segments, policies: pl.DataFrame) -
     )
     page.section("Value by variability")
     rows = _crossed(classed, policies)
-    columns = ("class", "series", "of value", "of units", "policy", "target", "promise", "review")
+    columns = (
+        "class",
+        "series",
+        "of value",
+        "of units",
+        "policy",
+        "target",
+        "promise",
+        "review, days",
+    )
     texts = ("class", "policy", "target")
     page.table(columns, rows, "The policy is the default of the class.", text_columns=texts)
     page.figure(_curve(classed), "Cumulative share of value, series sorted by value.")
@@ -110,7 +119,7 @@ def _curve(classed: pl.DataFrame) -> Figure:
     axes.plot(np.arange(1, len(values) + 1) / len(values), values.cumsum() / total, color=COLORS[0])
     for cut, name in ((0.80, "A"), (0.95, "B")):
         axes.axhline(cut, color=COLORS[6], linewidth=0.8, linestyle="--")
-        axes.text(1.0, cut, f" {name}", va="center")
+        axes.text(1.03, cut, f"{name} ", va="top", ha="right")
     axes.set_xlabel("share of series")
     axes.set_ylabel("share of value")
     axes.set_ylim(0, 1.02)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from training.page import COLORS
 from training.simulate.decisions import PROMISES
@@ -54,9 +55,9 @@ def frontier_figure(study: Study, found: Found) -> Figure:
     axes[0].set_ylabel("days of supply held")
     # A policy that overdoes it would flatten all others on an even scale.
     axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[0].yaxis.set_minor_formatter("{x:g}")
-    axes[0].tick_params(axis="y", which="minor", labelsize=7)
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].legend(frameon=False, fontsize=9)
     return figure
 

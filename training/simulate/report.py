@@ -149,11 +149,14 @@ def _policies(page: Page, study: Study, ground: Ground, found: Found) -> None:
     )
     measured = {name: measure(sums, study.seed) for name, sums in found.asked.items()}
     shares = [key for key in SHARES if key != "known_service" or not ground.known.all()]
+    whole = (
+        "the same of cycles whose days were all in stock, which are chosen by their outcome and "
+        "lean to low demand; "
+    ) * ("known_service" in shares)
     page.table(
         ("policy", *(SHARES[key] for key in shares)),
         [(name, *(_share(one[key]) for key in shares)) for name, one in measured.items()],
-        "Share of cycles without unmet demand; the same of cycles whose days were all in stock, "
-        "which are chosen by their outcome and lean to low demand; share of demand met from the "
+        f"Share of cycles without unmet demand; {whole}share of demand met from the "
         "shelf at once; share of days that closed with stock. In brackets the 95 % bootstrap "
         "interval over locations.",
     )

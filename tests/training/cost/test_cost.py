@@ -12,7 +12,7 @@ import pytest
 from serving.domain.part_features import QUOTE_FEATURES, Part, PartEncoding, Terms
 from serving.errors import InvalidField, MissingInput, UnknownModel
 from serving.settings import load
-from training.cost.encoding import find_encoding
+from training.cost.encoding import find_encoding, quantities_of
 from training.cost.judging import Judgement, judge_quotes
 from training.cost.model import CostRecipe, folds_of, group_cuts, train
 from training.cost.pairs import fit_pair
@@ -208,6 +208,11 @@ def test_a_line_of_a_bill_counts_with_its_own_mass_and_minutes(tmp_path: Path) -
     assert (first["bill mass_kg"], second["bill mass_kg"]) == (3.0, 4.0)
     assert first["bill mass_kg of steel"] == 3.0
     assert (first["least used in bills"], first["greatest used in bills"]) == (1.0, 2.0)
+
+
+def test_quantities_are_kept_each_where_they_are_few() -> None:
+    assert quantities_of(np.array([50.0, 10.0, 50.0, 250.0])) == (10.0, 50.0, 250.0)
+    assert quantities_of(np.arange(1.0, 200.0)) == (1.0, 199.0)
 
 
 def test_quotes_of_a_frequent_supplier_count_in_a_column_of_its_own() -> None:

@@ -149,7 +149,9 @@ def test_the_command_line_materialises_checks_and_exits_with_2_on_a_fault(
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out + said.err
 
-    assert "published" in run("materialize")[1]
+    said = run("materialize")[1]
+    assert "published" in said
+    assert "days after it are taken as days without a holiday" in said
     assert "unchanged" in run("materialize")[1]
     code, said = run("check", "--sample", "6")
     assert (code, "every bit is the same" in said) == (0, True)

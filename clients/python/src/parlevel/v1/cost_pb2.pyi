@@ -1229,7 +1229,9 @@ class Quote(_message.Message):
     quantity: _builtins.float
     """Units quoted, above 0. Default: 1."""
     supplier_id: _builtins.str
-    """Supplier that quotes. Default: unknown."""
+    """Supplier that quotes; one without a past quote counts as any, and the answer says so. Default:
+    unknown.
+    """
     minimum_order_quantity: _builtins.float
     """Least units the supplier accepts, 0 or more. Default: unknown."""
     annual_usage: _builtins.float

@@ -76,7 +76,7 @@ class CostServiceServicer:
         it where it has none.
 
         Errors: INVALID_ARGUMENT (a field breaks its rule, the quote has expired, a bill holds a
-        component cycle), NOT_FOUND (unknown sku, supplier or plant), FAILED_PRECONDITION (a rate has
+        component cycle), NOT_FOUND (unknown sku or plant), FAILED_PRECONDITION (a rate has
         no row for the date, and is named; no cost tables or no model yet), RESOURCE_EXHAUSTED and
         UNAVAILABLE (retry), DEADLINE_EXCEEDED.
         """

@@ -38,7 +38,7 @@ class CostServiceStub:
     it where it has none.
 
     Errors: INVALID_ARGUMENT (a field breaks its rule, the quote has expired, a bill holds a
-    component cycle), NOT_FOUND (unknown sku, supplier or plant), FAILED_PRECONDITION (a rate has
+    component cycle), NOT_FOUND (unknown sku or plant), FAILED_PRECONDITION (a rate has
     no row for the date, and is named; no cost tables or no model yet), RESOURCE_EXHAUSTED and
     UNAVAILABLE (retry), DEADLINE_EXCEEDED.
     """
@@ -84,7 +84,7 @@ class CostServiceAsyncStub(CostServiceStub):
     it where it has none.
 
     Errors: INVALID_ARGUMENT (a field breaks its rule, the quote has expired, a bill holds a
-    component cycle), NOT_FOUND (unknown sku, supplier or plant), FAILED_PRECONDITION (a rate has
+    component cycle), NOT_FOUND (unknown sku or plant), FAILED_PRECONDITION (a rate has
     no row for the date, and is named; no cost tables or no model yet), RESOURCE_EXHAUSTED and
     UNAVAILABLE (retry), DEADLINE_EXCEEDED.
     """
@@ -133,7 +133,7 @@ class CostServiceServicer(metaclass=_abc_1.ABCMeta):
         it where it has none.
 
         Errors: INVALID_ARGUMENT (a field breaks its rule, the quote has expired, a bill holds a
-        component cycle), NOT_FOUND (unknown sku, supplier or plant), FAILED_PRECONDITION (a rate has
+        component cycle), NOT_FOUND (unknown sku or plant), FAILED_PRECONDITION (a rate has
         no row for the date, and is named; no cost tables or no model yet), RESOURCE_EXHAUSTED and
         UNAVAILABLE (retry), DEADLINE_EXCEEDED.
         """

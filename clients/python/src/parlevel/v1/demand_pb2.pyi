@@ -57,7 +57,9 @@ class _ForecastRouteEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Forecas
     FORECAST_ROUTE_REQUEST_HISTORY: _ForecastRoute.ValueType  # 2
     """The global model on the history sent with the request."""
     FORECAST_ROUTE_COLD_START: _ForecastRoute.ValueType  # 3
-    """The global model on the mean series of the product's category: the series has no history."""
+    """The global model on the mean series of the product's category, at the level the product has at
+    other locations: the series has no history.
+    """
 
 class ForecastRoute(_ForecastRoute, metaclass=_ForecastRouteEnumTypeWrapper):
     """Which evidence a forecast rests on."""
@@ -69,7 +71,9 @@ FORECAST_ROUTE_GLOBAL_MODEL: ForecastRoute.ValueType  # 1
 FORECAST_ROUTE_REQUEST_HISTORY: ForecastRoute.ValueType  # 2
 """The global model on the history sent with the request."""
 FORECAST_ROUTE_COLD_START: ForecastRoute.ValueType  # 3
-"""The global model on the mean series of the product's category: the series has no history."""
+"""The global model on the mean series of the product's category, at the level the product has at
+other locations: the series has no history.
+"""
 Global___ForecastRoute: _TypeAlias = ForecastRoute  # noqa: Y015
 
 class _DemandFrequency:
@@ -785,11 +789,11 @@ class DemandObservation(_message.Message):
     date: _builtins.str
     """The day, ISO 8601. Required."""
     quantity: _builtins.float
-    """Units sold, 0 or more. Required; absent means the day was not recorded."""
+    """Units sold, 0 to 1e12. Required; absent means the day was not recorded."""
     available_fraction: _builtins.float
     """Share of opening hours in stock, 0 to 1. Default: 1."""
     price: _builtins.float
-    """Selling price in the product's currency, above 0. Default: unknown."""
+    """Selling price in the product's currency, above 0 to 1e12. Default: unknown."""
     discount: _builtins.float
     """Share off the price, 0 to 1. Default: 0."""
     promoted: _builtins.bool
