@@ -66,12 +66,25 @@ class LeadTimes:
         """Return the hazards of the most specific group of a key that is there."""
         return next(self.hazards[group] for group in groups_of(key) if group in self.hazards)
 
-    def quantiles(self, hazards: Floats, levels: Sequence[float]) -> Floats:
-        """Return the first day by which a share was received, shape (levels,)."""
-        received = 1.0 - np.cumprod(1.0 - hazards)
-        received[-1] = 1.0
-        places = np.searchsorted(received, np.asarray(levels) - 1e-12)
-        return self.days[places].astype(np.float64)
+    def quantiles(self, hazards: Floats, levels: Sequence[float] | Floats) -> Floats:
+        """Return the days by which a share was received, shape (levels,).
+
+        What is received on a day counts as spread evenly over half a day on either side of it. The
+        mean of the quantiles is thereby that of the days, and the whole days within a quantile
+        hold as near the share asked as whole days can, not always more.
+        """
+        until = self.received(hazards)
+        before = np.concatenate([[0.0], until[:-1]])
+        asked = np.asarray(levels)
+        at = np.searchsorted(until, asked - 1e-12)
+        through = (asked - before[at]) / np.maximum(until[at] - before[at], LEAST_HAZARD)
+        days: Floats = self.days[at] - 0.5 + np.clip(through, 0.0, 1.0)
+        return days
+
+    def received(self, hazards: Floats) -> Floats:
+        """Return the share received by each of the days, all of them by the last, shape (t,)."""
+        shares = np.cumprod(1.0 - hazards, dtype=np.float64)
+        return np.concatenate([1.0 - shares[:-1], [1.0]])
 
 
 def groups_of(key: Key) -> Iterator[Key]:
@@ -81,14 +94,15 @@ def groups_of(key: Key) -> Iterator[Key]:
         key: Supplier, plant and item; empty where not known.
     """
     supplier, plant, sku = key
-    seen: list[Key] = [()]
     if supplier:
-        seen.append((supplier,))
-        if plant:
-            seen.append((supplier, plant))
         if sku:
-            seen.append((supplier, plant, sku))
-    yield from reversed(seen)
+            yield (supplier, plant, sku)
+        if plant and sku:
+            yield (supplier, "", sku)
+        if plant:
+            yield (supplier, plant)
+        yield (supplier,)
+    yield ()
 
 
 def fit(orders: Orders, strength: float) -> LeadTimes:
@@ -129,24 +143,28 @@ def best_strength(orders: Orders) -> float:
 def calibrated_levels(orders: Orders, strength: float) -> tuple[float, ...]:
     """Return, for each of LEVELS, the level whose days covered that share of orders left out.
 
-    An order is covered at every level above the share received before its day, so the level that
-    covers a share of the orders is a quantile of those shares. Coverage so reached is marginal,
-    over all orders together, and holds as far as the coming orders are like the past ones.
+    An order is covered at every level above the middle of the share received before its day and
+    the share received by it (see `LeadTimes.quantiles`), so the level that covers a share of the
+    orders is a quantile of those middles. Coverage so reached is marginal, over all orders
+    together, and holds as far as the coming orders are like the past ones.
 
     Args:
         orders: Past orders.
         strength: See `fit`.
+
+    Source: Parzen, Statistical Science 19 (2004), the mid-distribution function.
     """
     if int((~orders.open).sum()) < LEAST_TO_CALIBRATE:
         return LEVELS
-    before = []
+    middles = []
     for known, left in _folds(orders):
         fitted = fit(known, strength)
         for hazards, rows in _by_group(fitted, left):
-            received = np.concatenate([[0.0], 1.0 - np.cumprod(1.0 - hazards)])
+            received = np.concatenate([[0.0], fitted.received(hazards)])
             taken = left.days[rows][~left.open[rows]]
-            before.append(received[np.searchsorted(fitted.days, taken)])
-    found = np.quantile(np.concatenate(before), LEVELS, method="higher") + 1e-9
+            sides = [np.searchsorted(fitted.days, taken, side=side) for side in ("left", "right")]
+            middles.append(received[np.array(sides)].mean(axis=0))
+    found = np.quantile(np.concatenate(middles), LEVELS, method="higher") + 1e-9
     return tuple(np.clip(np.maximum.accumulate(found), LEVELS[0] / 10, 1.0).tolist())
 
 

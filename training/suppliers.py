@@ -11,7 +11,7 @@ import polars as pl
 from scipy.special import betaincinv
 
 from serving.domain.series import SEPARATOR
-from serving.domain.supplier import Performance, Share
+from serving.domain.supplier import LEVELS, Performance, Share
 from serving.flows.supplier import LEAD_TIME, PERFORMANCE
 from training import tables
 from training.lead_times import LeadTimes, Orders, best_strength, calibrated_levels, fit, groups_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INTERVAL = (0.05, 0.95)
 LEAST_SPREAD = 1e-4  # variance of shares between suppliers below which they count as alike
 MOST_PRIOR = 1e4
+WITHIN_A_DAY = 1.0 / 12.0  # variance of what is spread evenly over a day
+MOST_TO_CHOOSE = 20_000  # orders that strength and levels are chosen on
 PRICE_PRIOR = 10.0  # priced orders that a premium of 0 counts as
 ORDER_COLUMNS = (
     "sku",
@@ -99,40 +101,62 @@ def known_orders(orders: pl.DataFrame, as_of: dt.date | None) -> pl.DataFrame:
     )
 
 
-class _Fitted:
+class FittedDays:
     """Lead times or delays of every group, at the levels that cover what they say."""
 
     def __init__(self, rows: pl.DataFrame, days: str) -> None:
+        """Fit to orders, one or more of them received.
+
+        Args:
+            rows: Orders as `known_orders` gives them.
+            days: The column that holds their days.
+        """
         keys = rows.select(pl.col("supplier_id"), pl.col("plant_id", "sku").fill_null("")).rows()
         orders = Orders(
             rows[days].to_numpy().astype(np.int64), rows["open"].to_numpy().astype(bool), keys
         )
-        strength = best_strength(orders)
-        self.times: LeadTimes = fit(orders, strength)
-        self._levels = calibrated_levels(orders, strength)
+        # What all groups share is found on an even spread of many orders as well as on all.
+        some = np.zeros(len(keys), dtype=bool)
+        some[np.unique(np.linspace(0, len(keys) - 1, MOST_TO_CHOOSE).astype(np.int64))] = True
+        chosen = orders.take(some)
+        strength = best_strength(chosen)
+        self._times: LeadTimes = fit(orders, strength)
+        self._levels = calibrated_levels(chosen, strength)
 
     def quantiles(self, group: tuple[str, ...]) -> Floats | None:
-        hazards = self.times.hazards.get(group)
-        return None if hazards is None else self.times.quantiles(hazards, self._levels)
+        """Return the days of a group at LEVELS, None where no order was of it."""
+        hazards = self._times.hazards.get(group)
+        return None if hazards is None else self._times.quantiles(hazards, self._levels)
 
-    def moments(self, group: tuple[str, ...]) -> tuple[float, float]:
-        """Return mean and standard deviation of the days of a group."""
-        hazards = self.times.hazards[group]
-        still = np.concatenate([[1.0], np.cumprod(1.0 - hazards)])
-        weights = still[:-1] * hazards
-        weights[-1] = still[-2]  # what is not received by the last day, is then
-        mean = float(weights @ self.times.days)
-        return mean, math.sqrt(max(float(weights @ (self.times.days - mean) ** 2), 0.0))
+    def moments(self, key: tuple[str, str, str]) -> tuple[float, float] | None:
+        """Return mean and deviation of the days of a key's most specific group.
+
+        They are those of the days at LEVELS as estimated: beyond these a group of few orders rests
+        on others', and levels moved to cover all orders alike would lean for one group.
+
+        Args:
+            key: Supplier, plant and item; empty where not known.
+
+        Returns:
+            Days; None where no order was of the supplier.
+        """
+        for group in groups_of(key):
+            if group and group in self._times.hazards:
+                days = self._times.quantiles(self._times.hazards[group], LEVELS)
+                return float(days.mean()), math.sqrt(max(float(days.var()) - WITHIN_A_DAY, 0.0))
+        return None
 
 
-def _lead_times(orders: pl.DataFrame) -> tuple[_Fitted, _Fitted | None]:
+def _lead_times(orders: pl.DataFrame) -> tuple[FittedDays, FittedDays | None]:
     promised = orders.filter(pl.col("promised_date").is_not_null())
     some = promised.filter(~pl.col("open"))
-    return _Fitted(orders, "taken_days"), _Fitted(promised, "late_days") if some.height else None
+    return FittedDays(orders, "taken_days"), FittedDays(
+        promised, "late_days"
+    ) if some.height else None
 
 
 def _histories(
-    orders: pl.DataFrame, lead_time: _Fitted, delay: _Fitted | None
+    orders: pl.DataFrame, lead_time: FittedDays, delay: FittedDays | None
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     counts: dict[tuple[str, ...], list[int]] = {}
     rows = orders.select("supplier_id", pl.col("plant_id", "sku").fill_null(""), "open").rows()
@@ -170,7 +194,7 @@ def _inspections(data_dir: Path, known_day: dt.date) -> pl.DataFrame:
 
 
 def _performances(
-    orders: pl.DataFrame, inspections: pl.DataFrame, lead_time: _Fitted
+    orders: pl.DataFrame, inspections: pl.DataFrame, lead_time: FittedDays
 ) -> Iterator[Performance]:
     # A promise is kept or broken once the order is received, and broken once it is overdue.
     due = pl.col("promised_date").is_not_null() & (~pl.col("open") | (pl.col("late_days") > 0))
@@ -191,7 +215,7 @@ def _performances(
     on_time = _shares(frame["kept"].to_numpy(), frame["due"].to_numpy())
     defects = _shares(frame["defects"].to_numpy(), frame["batch_size"].to_numpy())
     for place, row in enumerate(frame.iter_rows(named=True)):
-        mean, std = lead_time.moments((row["supplier_id"],))
+        mean, std = lead_time.moments((row["supplier_id"], "", "")) or (None, None)
         yield Performance(
             supplier_id=row["supplier_id"],
             delivered_orders=row["delivered"],

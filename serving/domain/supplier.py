@@ -131,7 +131,8 @@ class LeadTimeHistory:
     Attributes:
         orders: Orders of the group, open ones included.
         open_orders: Orders of these that are open.
-        lead_time: Days from order to receipt at LEVELS, shape (99,); None without an order.
+        lead_time: Days from order to receipt at LEVELS, what came on a day spread over half a day
+            on either side, shape (99,); None without an order.
         delay: Days from promise to receipt at LEVELS, negative where early, shape (99,); None
             without a promise.
     """
@@ -281,7 +282,7 @@ def predict_lead_time(
     if from_promise and history.delay is not None and query.promised_days is not None:
         stored = np.maximum(history.delay + query.promised_days, 0.0)
     elif history.lead_time is not None:
-        stored = history.lead_time
+        stored = np.maximum(history.lead_time, 0.0)
         if query.promised_days is not None:
             warnings.append("no past order had a promise: its lead times answer")
     else:

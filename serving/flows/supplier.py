@@ -95,6 +95,8 @@ def _groups(query: LeadTimeQuery) -> Iterator[tuple[str, ...]]:
     supplier, plant, sku = query.supplier_id, query.plant_id, query.sku
     if sku:
         yield (supplier, plant, sku)
+    if sku and plant:
+        yield (supplier, "", sku)
     if plant:
         yield (supplier, plant)
     yield (supplier,)

@@ -35,6 +35,11 @@ def performed(name: str, share: float, premium: float | None, days: float) -> Pe
     return Performance(name, 90, 10, known, Share(0), premium, 50, days, 2.0)
 
 
+def test_no_order_arrives_before_it_is_placed() -> None:
+    at_once = replace(HISTORY, lead_time=np.linspace(-0.49, 0.49, len(DAYS)))
+    assert min(predict_lead_time(ASKED, ("S",), at_once).days) == 0.0
+
+
 def test_without_a_promise_past_lead_times_answer() -> None:
     found = predict_lead_time(ASKED, ("S",), HISTORY)
     assert found.days == pytest.approx((20.0, 60.0, 100.0))

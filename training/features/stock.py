@@ -11,6 +11,7 @@ from serving.adapters.features import STOCK_FIELDS
 from serving.domain.supply import TargetKind
 from serving.errors import InvalidField
 from training import tables
+from training.suppliers import ORDER_COLUMNS, FittedDays, known_orders
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -33,7 +34,7 @@ _TARGETS = {
     "cost": TargetKind.COST,
 }
 _DAYS_A_YEAR = 365.0
-_DELIVERIES = 2  # least deliveries from which a deviation can be told
+_DELIVERIES = 2  # least deliveries of a supplier from which a deviation can be told
 
 
 def stock_inputs(
@@ -117,7 +118,7 @@ def _inventory(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
 
 def _with_sourcing(frame: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.DataFrame:
     """Join lead times of the preferred source, of the location where it has one of its own."""
-    names = ("sku", "supplier_id", "location", "share", "lead_time_days", "preferred")
+    names = ("sku", "supplier_id", "plant_id", "location", "share", "lead_time_days", "preferred")
     rows = _table(data_dir, "sourcing", names).sort(
         pl.col("preferred").fill_null(value=False),
         pl.col("share").fill_null(0.0),
@@ -125,9 +126,7 @@ def _with_sourcing(frame: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.Da
         "supplier_id",
         descending=[True, True, False, False],
     )
-    rows = rows.join(
-        _deliveries(data_dir, as_of), on=["sku", "supplier_id"], how="left", maintain_order="left"
-    )
+    rows = _with_deliveries(rows, data_dir, as_of)
     # Both figures of one supplier: a deviation of another's says nothing of this one's lead time.
     figures = ("lead_time_days", "lead_time_std_days")
     rows = rows.filter(pl.col("lead_time_days").is_not_null()).with_columns(
@@ -142,14 +141,21 @@ def _with_sourcing(frame: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.Da
     return frame.unnest("source")
 
 
-def _deliveries(data_dir: Path, as_of: dt.date) -> pl.DataFrame:
-    """Return the deviation of each supplier's lead times from orders received by a day."""
-    names = ("sku", "supplier_id", "order_date", "delivered_date")
-    rows = _table(data_dir, "purchase_orders", names).filter(pl.col("delivered_date") <= as_of)
-    days = (pl.col("delivered_date") - pl.col("order_date")).dt.total_days()
-    enough = pl.len() >= _DELIVERIES
-    return rows.group_by("sku", "supplier_id").agg(
-        pl.when(enough).then(days.std(ddof=1)).alias("lead_time_std_days")
+def _with_deliveries(rows: pl.DataFrame, data_dir: Path, as_of: dt.date) -> pl.DataFrame:
+    """Add how long orders from each source take: as past orders say, else as agreed.
+
+    What is agreed is a promise, and tells no deviation. Orders still open count as censored.
+    """
+    orders = known_orders(_table(data_dir, "purchase_orders", ORDER_COLUMNS), as_of)
+    received = orders.filter(~pl.col("open")).group_by("supplier_id").len()
+    known = set(received.filter(pl.col("len") >= _DELIVERIES)["supplier_id"])
+    fitted = FittedDays(orders, "taken_days") if known else None
+    keys = rows.select(pl.col("supplier_id", "plant_id", "sku").fill_null("")).rows()
+    found = [fitted.moments(key) if fitted and key[0] in known else None for key in keys]
+    schema = dict.fromkeys(("taken", "taken_std"), pl.Float64)
+    taken = pl.DataFrame([days or (None, None) for days in found], schema=schema, orient="row")
+    return rows.hstack(taken).with_columns(
+        lead_time_days=pl.coalesce("taken", "lead_time_days"), lead_time_std_days="taken_std"
     )
 
 
@@ -197,7 +203,8 @@ def _table(data_dir: Path, table: str, columns: Sequence[str]) -> pl.DataFrame:
     """Read columns of a table; no rows where the folder has none."""
     if tables.exists(data_dir, table):
         return tables.read(data_dir, table, columns=columns)
-    texts, dates = {*_PAIR, "supplier_id", "target_kind"}, {"date", "order_date", "delivered_date"}
+    texts = {*_PAIR, "supplier_id", "plant_id", "target_kind", "currency_code"}
+    dates = {"date", "order_date", "promised_date", "delivered_date"}
     return pl.DataFrame(
         schema={
             name: pl.String if name in texts else pl.Date if name in dates else pl.Float64

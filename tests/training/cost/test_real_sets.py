@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
 from parlevel.v1 import cost_pb2
 from serving import settings
@@ -113,5 +114,6 @@ def test_real_orders_arrive_within_their_p90_as_often_as_promised(
     predicted = predict_orders(tmp_path / "past", tmp_path / "new", None, (0.9,))
 
     ((_, count, within),) = covered(predicted, (0.9,))
+    Console().print(f"{within:.1%} of {count:,} orders kept aside came within the P90")
     assert count > 1_000
-    assert 0.87 < within < 0.93
+    assert 0.88 < within < 0.92

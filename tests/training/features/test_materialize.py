@@ -262,12 +262,12 @@ def test_stock_and_supply_come_from_the_tables(job: Job) -> None:
     ).write_parquet(job.data_dir / "inventory.parquet")
     pl.DataFrame(
         {
-            "sku": ["s0", "s0", "s0", "s1"],
-            "supplier_id": ["slow", "best", "near", "only"],
-            "location": [None, None, "west", None],
-            "lead_time_days": [30.0, 9.0, 2.0, 5.0],
-            "share": [0.8, 0.2, 1.0, 1.0],
-            "preferred": [False, True, True, None],
+            "sku": ["s0", "s0", "s0", "s1", "s2"],
+            "supplier_id": ["slow", "best", "near", "only", "best"],
+            "location": [None, None, "west", None, None],
+            "lead_time_days": [30.0, 9.0, 2.0, 5.0, None],
+            "share": [0.8, 0.2, 1.0, 1.0, 1.0],
+            "preferred": [False, True, True, None, None],
         }
     ).write_parquet(job.data_dir / "sourcing.parquet")
     pl.DataFrame(
@@ -291,13 +291,18 @@ def test_stock_and_supply_come_from_the_tables(job: Job) -> None:
     snapshot = PackedFeatures(job.features / ONLINE).snapshot()
     east = snapshot.stock("s0", "east")
     assert (east.on_hand, east.on_order, east.backorders) == (7.0, 6.0, None)
-    assert (east.lead_time_days, east.review_days, east.service_level) == (9.0, 1.0, 0.9)
-    assert east.lead_time_std_days == pytest.approx(2**0.5)
+    # Two orders took 8 and 10 days, and one that is open has taken longer than both.
+    assert (east.review_days, east.service_level) == (1.0, 0.9)
+    assert east.lead_time_days == pytest.approx(28 / 3, abs=0.01)
+    assert east.lead_time_std_days == pytest.approx(8**0.5 / 3, abs=0.02)
     assert (east.minimum_order_quantity, east.pack_size) == (12.0, 6.0)
     west = snapshot.stock("s0", "west")
     assert (west.on_hand, west.lead_time_days, west.lead_time_std_days) == (None, 2.0, None)
     assert (west.review_days, west.service_level) == (1.0, 0.99)
-    assert snapshot.stock("s2", "north").review_days == 3.0
+    north = snapshot.stock("s2", "north")
+    assert north.review_days == 3.0
+    # Nothing is agreed of it, and no order of it is known: those of its supplier tell.
+    assert north.lead_time_days == pytest.approx(28 / 3, abs=0.5)
     assert snapshot.stock("held", "depot").on_hand == 8.0
     assert snapshot.stock("nothing", "nowhere") == StockInputs()
 
