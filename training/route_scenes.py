@@ -14,7 +14,7 @@ import numpy as np
 from serving.domain.demand import DemandTarget
 from serving.domain.features import PRODUCT
 from serving.domain.history import STATE, History, demand_states
-from serving.flows.prediction import plan_effect, predict_daily
+from serving.flows.prediction import plan_effect, predict_covers, predict_daily
 from training.demand_rows import IN_STOCK, MAX_COMPLETED_SHARE
 from training.features.records import records_at
 
@@ -54,6 +54,7 @@ class Scene:
         demand_sums: Demand over each cover, NaN where unknown, shape (n, c).
         sales_sums: Sales over each cover, NaN where unknown, shape (n, c).
         model: Quantiles of the global model, of demand, shape (n, d, levels).
+        model_sums: Its quantiles of the sum over each cover, shape (n, c, levels).
         effect: What the plan does to every day up to the last scored, shape (n, reach).
     """
 
@@ -67,6 +68,7 @@ class Scene:
     demand_sums: Floats
     sales_sums: Floats
     model: Floats
+    model_sums: Floats
     effect: Floats
 
 
@@ -115,7 +117,9 @@ class _View:
         demanded = np.cumsum(self._ahead(self.completed, series, reach), axis=1)
         whole_sum = demanded - sums <= MAX_COMPLETED_SHARE * demanded
         covers = np.array([cover for cover in COVERS if cover <= reach])
+        asked = np.broadcast_to(covers, (series.size, covers.size))
         mean, quantiles = predict_daily(self.model, records, reach, DemandTarget.DEMAND)
+        _, of_sums = predict_covers(self.model, records, asked, DemandTarget.DEMAND)
         return Scene(
             origin=self.origin,
             whole=whole,
@@ -127,6 +131,7 @@ class _View:
             demand_sums=np.where(whole_sum, demanded, np.nan)[:, covers - 1],
             sales_sums=sums[:, covers - 1],
             model=quantiles[:, days - 1],
+            model_sums=of_sums,
             effect=plan_effect(self.model, records, reach, DemandTarget.DEMAND, planned=mean),
         )
 

@@ -2,7 +2,8 @@
 
 The options of each tier are chosen by the deviance of what it expects; its distribution is fitted
 to half of the origins and judged on the other half, and the other way round. A cell leaves the
-global model only where another answer, alone or beside it, had clearly less pinball loss.
+global model only where another answer, alone or beside it, had clearly less pinball loss. Days and
+sums are judged apart: who errs less on single days of sparse demand need not on their sum.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from training.route_scenes import Scene
 
     Floats = NDArray[np.float64]
+    Candidate = tuple[DemandTier, float]  # who answers beside the global model, with what weight
     Laid = tuple[NDArray[np.int64], Floats, Floats]  # places in the shapes, expected, actual
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
@@ -87,21 +89,28 @@ def learn(
     origins = len({scene.origin for scene in scenes})
     answers = [_answers(scene, options.routes(known[scene.origin], 0), tiers) for scene in scenes]
     shapes = {tier: _shapes(answers, tier, levels) for tier in tiers}
-    cells = choose_cells(answers, tiers, levels)
-    return replace(options.routes(last, origins), shapes=shapes, cells=cells)
+    cells, cover_cells = choose_cells(answers, tiers, levels)
+    return replace(
+        options.routes(last, origins), shapes=shapes, cells=cells, cover_cells=cover_cells
+    )
 
 
-def choose_cells(answers: Sequence[Answers], tiers: Sequence[DemandTier], levels: Levels) -> Cells:
+def choose_cells(
+    answers: Sequence[Answers], tiers: Sequence[DemandTier], levels: Levels
+) -> tuple[Cells, Cells]:
     """Choose who answers for each pattern and history, shapes fitted to the other half of origins.
 
     Args:
         answers: What the tiers expect of each scene.
         tiers: The tiers that may answer.
         levels: Probability levels of the two heads.
+
+    Returns:
+        Who answers for days, and who for sums.
     """
     origins = sorted({one.scene.origin for one in answers})
     candidates = list(product(tiers, WEIGHTS))
-    losses = np.zeros((len(origins), 1 + len(candidates), PATTERNS * HISTORIES))
+    losses = np.zeros((2, len(origins), 1 + len(candidates), PATTERNS * HISTORIES))
     series = np.zeros(PATTERNS * HISTORIES, dtype=np.int64)
     for half in range(min(2, len(origins))):
         judged = set(origins[half::2])
@@ -112,14 +121,21 @@ def choose_cells(answers: Sequence[Answers], tiers: Sequence[DemandTier], levels
             cells = cells_of(one.scene.records.state)
             series += np.bincount(cells, minlength=series.size)
             at = origins.index(one.scene.origin)
-            for index, loss in enumerate(_losses(one, shapes, candidates, levels.daily)):
-                losses[at, index] += np.bincount(cells, loss, series.size)
+            for index, both in enumerate(_losses(one, shapes, candidates, levels)):
+                for head, loss in enumerate(both):
+                    losses[head, at, index] += np.bincount(cells, loss, series.size)
+    of_days, of_sums = (_chosen(one, candidates, series) for one in losses)
+    return of_days, of_sums
+
+
+def _chosen(losses: Floats, candidates: Sequence[Candidate], series: NDArray[np.int64]) -> Cells:
+    """Return the best candidate of each cell; losses of shape (origins, 1 + candidates, cells)."""
     total = losses.sum(axis=0)
     best = np.argmin(total[1:], axis=0)
     columns = np.arange(series.size)
     usual = total[0]
     gain = 1.0 - total[1 + best, columns] / np.where(usual > 0, usual, np.inf)
-    won = (losses[:, 1 + best, columns] < losses[:, 0]).sum(axis=0) * 2 > len(origins)
+    won = (losses[:, 1 + best, columns] < losses[:, 0]).sum(axis=0) * 2 > len(losses)
     taken = won & (gain >= MIN_GAIN) & (series >= MIN_SERIES)
     tier = np.array([int(who) for who, _ in candidates])[best]
     weight = np.array([share for _, share in candidates])[best]
@@ -176,19 +192,29 @@ def _fitted(rows: Sequence[Laid], levels: Sequence[float]) -> tuple[Floats, Floa
 def _losses(
     one: Answers,
     shapes: Mapping[DemandTier, Shapes],
-    candidates: Sequence[tuple[DemandTier, float]],
-    levels: Sequence[float],
-) -> Iterator[Floats]:
-    """Yield the pinball loss of each series, shape (n,): the global model's, each candidate's."""
+    candidates: Sequence[Candidate],
+    levels: Levels,
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield each series' pinball loss of days and of sums: the global model's, each candidate's."""
     scene = one.scene
     cells = cells_of(scene.records.state)[:, None]
-    yield _pinball(scene.demand, scene.model, levels)
+
+    def loss(days: Floats, sums: Floats) -> tuple[Floats, Floats]:
+        return (
+            _pinball(scene.demand, days, levels.daily),
+            _pinball(scene.demand_sums, sums, levels.cover),
+        )
+
+    def spread_out(expected: Floats, ahead: NDArray[np.int64], shape: Floats) -> Floats:
+        group = shape_groups(cells, ahead[None], expected, sales=False)
+        return np.asarray(expected[:, :, None] * shape[group])
+
+    yield loss(scene.model, scene.model_sums)
     for tier, weight in candidates:
-        expected = one.daily[tier]
-        group = shape_groups(cells, scene.days[None], expected, sales=False)
-        quantiles = expected[:, :, None] * shapes[tier].daily[group]
-        mixed = weight * quantiles + (1.0 - weight) * scene.model
-        yield _pinball(scene.demand, mixed, levels)
+        by, rest = shapes[tier], 1.0 - weight
+        days = spread_out(one.daily[tier], scene.days, by.daily)
+        sums = spread_out(one.covers[tier], scene.covers, by.cover)
+        yield loss(weight * days + rest * scene.model, weight * sums + rest * scene.model_sums)
 
 
 def _pinball(actual: Floats, quantiles: Floats, levels: Sequence[float]) -> Floats:

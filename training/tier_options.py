@@ -110,10 +110,12 @@ class Options:
     def routes(self, known: Known, origins: int) -> Routes:
         """Return a table with these options, its shapes and cells still empty."""
         by = self.multiplicative
+        empty = Cells(*np.zeros((4, PATTERNS, HISTORIES)))
         return Routes(
             origins=origins,
             frequency=known.frequency,
-            cells=Cells(*np.zeros((4, PATTERNS, HISTORIES))),
+            cells=empty,
+            cover_cells=empty,
             shapes={},
             multiplicative=None if by is None else known.multiplicative(by),
             sparse=self.sparse,

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from serving.domain.tiers import (
 )
 
 KEY = "routes"  # name of the entry in the graph's metadata
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 def encode(routes: Routes) -> str:
@@ -34,9 +34,13 @@ def encode(routes: Routes) -> str:
     Returns:
         Text that `decode` reads.
     """
-    arrays: dict[str, Any] = {f"cells.{name}": v for name, v in routes.cells._asdict().items()}
-    for tier, shapes in routes.shapes.items():
-        arrays |= {f"{tier.name}.{name}": v for name, v in shapes._asdict().items()}
+    named: dict[str, NamedTuple] = {"cells": routes.cells, "cover_cells": routes.cover_cells}
+    named |= {tier.name: shapes for tier, shapes in routes.shapes.items()}
+    arrays: dict[str, Any] = {
+        f"{place}.{name}": part
+        for place, parts in named.items()
+        for name, part in parts._asdict().items()
+    }
     if routes.multiplicative is not None:
         arrays["season"] = routes.multiplicative.season
         arrays["weekday"] = routes.multiplicative.weekday
@@ -88,6 +92,7 @@ def decode(text: str) -> Routes:
         origins=said["origins"],
         frequency=Frequency(said["frequency"]),
         cells=Cells(*(found[f"cells.{name}"] for name in Cells._fields)),
+        cover_cells=Cells(*(found[f"cover_cells.{name}"] for name in Cells._fields)),
         shapes={
             tier: Shapes(*(found[f"{tier.name}.{name}"] for name in Shapes._fields))
             for tier in map(DemandTier, said["tiers"])

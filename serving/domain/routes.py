@@ -1,10 +1,10 @@
 """Who answers for which series: a table learned on past origins, carried inside the graph.
 
 A series belongs to a cell, its demand pattern by the length of its history. Each cell names a
-tier and its weight against the global model, with what that was worth on the origins it was
-learned on. A tier gives an expected demand; the shapes turn it into a distribution: quantiles of
-past demand over past expectation, by target, length of history, pattern, days ahead and size of
-the expectation.
+tier and its weight against the global model, for days and for sums apart, with what that was worth
+on the origins it was learned on. A tier gives an expected demand; the shapes turn it into a
+distribution: quantiles of past demand over past expectation, by target, length of history, pattern,
+days ahead and size of the expectation.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class Routes:
     Attributes:
         origins: Past origins it was learned on.
         frequency: Length of the periods that days stand for.
-        cells: Who answers where.
+        cells: Who answers for days, where.
+        cover_cells: Who answers for sums over covers, where.
         shapes: Distributions of each tier.
         multiplicative: The multiplicative tier; None where no season could be learned.
         sparse: The tier for sparse demand.
@@ -126,6 +127,7 @@ class Routes:
     origins: int
     frequency: Frequency
     cells: Cells
+    cover_cells: Cells
     shapes: dict[DemandTier, Shapes]
     multiplicative: Multiplicative | None
     sparse: Sparse

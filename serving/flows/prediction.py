@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.domain.routes import Routes
+    from serving.domain.routes import Cells, Routes
     from serving.ports import DemandModel
 
     Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def predict_daily(
         Mean, shape (n, horizon), and trained quantiles, shape (n, horizon, levels), units a day.
     """
     routes = model.routes
-    mix = None if routes is None else _mix_of(routes, records)
+    mix = None if routes is None else _mix_of(routes.cells, records)
     if routes is None or mix is None:
         return _daily_of_model(model, records, horizon, target)
     differs = _differs(records, horizon)
@@ -204,7 +204,7 @@ def predict_covers(
         )
 
     routes = model.routes
-    mix = None if routes is None else _mix_of(routes, records)
+    mix = None if routes is None else _mix_of(routes.cover_cells, records)
     if routes is None or mix is None:
         return by_model(records, np.arange(records.state.shape[0]))
     levels = len(model.description.cover_quantile_levels)
@@ -254,13 +254,13 @@ class _Mix:
             yield DemandTier(tier), rows[asked == tier]
 
 
-def _mix_of(routes: Routes, records: SeriesRecords) -> _Mix | None:
+def _mix_of(said: Cells, records: SeriesRecords) -> _Mix | None:
     """Return who has which part; None where the global model answers alone."""
     cells = cells_of(records.state)
-    weights = routes.cells.weight.reshape(-1)[cells]
+    weights = said.weight.reshape(-1)[cells]
     if not weights.any():
         return None
-    return _Mix(cells, routes.cells.tier.reshape(-1)[cells], weights)
+    return _Mix(cells, said.tier.reshape(-1)[cells], weights)
 
 
 def _add(answer: Answer, part: Answer, rows: NDArray[np.intp], weights: Floats) -> None:

@@ -32,6 +32,12 @@ def routes(frequency: Frequency = Frequency.DAY) -> Routes:
             gain=rng.random(cells),
             series=rng.integers(1, 90, cells),
         ),
+        cover_cells=Cells(
+            tier=rng.integers(2, 6, cells),
+            weight=rng.choice([0.0, 0.25, 0.5, 1.0], cells),
+            gain=rng.random(cells),
+            series=rng.integers(1, 90, cells),
+        ),
         shapes={
             tier: Shapes(
                 mean=rng.random(SHAPE_GROUPS) + 0.5,

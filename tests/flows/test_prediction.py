@@ -44,7 +44,7 @@ def with_cells(tier: DemandTier, weight: float) -> Routes:
     cells = table.cells._replace(
         tier=np.full_like(table.cells.tier, tier), weight=np.full_like(table.cells.weight, weight)
     )
-    return dataclasses.replace(table, cells=cells)
+    return dataclasses.replace(table, cells=cells, cover_cells=cells)
 
 
 def test_without_a_table_the_model_answers_for_all() -> None:

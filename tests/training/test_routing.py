@@ -45,10 +45,16 @@ def known(panel: Panel) -> tuple[list[Scene], dict[int, Known]]:
     return list(scenes(panel, model, ORIGINS, completed)), at
 
 
-def best_possible(scene: Scene) -> Scene:
-    """Return a scene whose model knew what came."""
+def best_on_days(scene: Scene) -> Scene:
+    """Return a scene whose model knew what came on each day."""
     came = np.nan_to_num(scene.demand)
     return dataclasses.replace(scene, model=np.repeat(came[:, :, None], len(QUANTILE_LEVELS), 2))
+
+
+def best_on_sums(scene: Scene) -> Scene:
+    """Return a scene whose model knew what came over each cover."""
+    came = np.nan_to_num(scene.demand_sums)
+    return dataclasses.replace(scene, model_sums=np.repeat(came[:, :, None], len(COVER_LEVELS), 2))
 
 
 def test_cells_leave_a_model_that_is_wrong_and_keep_one_that_is_right(
@@ -60,8 +66,20 @@ def test_cells_leave_a_model_that_is_wrong_and_keep_one_that_is_right(
     assert common.any()
     assert (wrong.weight[common] > 0).all()
     assert (wrong.gain[common] > 0).all()
-    right = learn([best_possible(scene) for scene in found], at, at[ORIGINS[-1]], LEVELS).cells
+    right = learn([best_on_days(scene) for scene in found], at, at[ORIGINS[-1]], LEVELS).cells
     assert not right.weight.any()
+
+
+def test_who_answers_for_days_need_not_answer_for_sums(
+    known: tuple[list[Scene], dict[int, Known]],
+) -> None:
+    found, at = known
+    days = learn([best_on_days(scene) for scene in found], at, at[ORIGINS[-1]], LEVELS)
+    sums = learn([best_on_sums(scene) for scene in found], at, at[ORIGINS[-1]], LEVELS)
+    assert not days.cells.weight.any()
+    assert days.cover_cells.weight.any()
+    assert sums.cells.weight.any()
+    assert not sums.cover_cells.weight.any()
 
 
 def test_the_table_is_the_same_when_it_is_learned_again(
