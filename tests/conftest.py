@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from serving.settings import Settings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 TINY = Profile(name="tiny", skus=8, locations=3, days=200, skus_per_part=8)
 RECIPE = Recipe(rows=6_000, trees=20, leaves=15)
+# What a test finds must not depend on how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

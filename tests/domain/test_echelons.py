@@ -129,7 +129,7 @@ def networks(draw: st.DrawFn) -> tuple[list[tuple[object, ...]], list[tuple[str,
     return stages, links
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(network=networks())
 def test_a_placement_is_the_best_on_a_tree_and_within_its_gap_elsewhere(
     network: tuple[list[tuple[object, ...]], list[tuple[str, str]]],
@@ -152,7 +152,7 @@ def test_a_placement_is_the_best_on_a_tree_and_within_its_gap_elsewhere(
     assert found.total_cost <= found.lower_bound * (1 + found.gap) + 1e-9
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(network=networks())
 def test_every_promise_can_be_kept(
     network: tuple[list[tuple[object, ...]], list[tuple[str, str]]],

@@ -95,7 +95,7 @@ def test_the_last_days_known_stand_in_every_row(two: SeriesRecords, rows: np.nda
         assert column(rows, "last_three")[:, ahead - 1] == pytest.approx(three, rel=1e-5)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(origin=st.integers(120, 480), seed=st.integers(0, 50))
 def test_no_column_reads_what_comes_after_the_origin(origin: int, seed: int) -> None:
     whole = past(seed, 500)

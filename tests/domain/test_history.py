@@ -54,7 +54,7 @@ def field(state: np.ndarray, name: str) -> np.ndarray:
     return state[:, STATE[name]]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(days=st.integers(1, 80), series=st.integers(1, 5), seed=st.integers(0, 1000))
 def test_other_series_never_change_a_bit(days: int, series: int, seed: int) -> None:
     past = drawn(days, series, seed)
@@ -63,7 +63,7 @@ def test_other_series_never_change_a_bit(days: int, series: int, seed: int) -> N
         assert together[number].tobytes() == last_state(one(past, number))[0].tobytes()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(leading=st.integers(1, 40), seed=st.integers(0, 1000))
 def test_days_before_the_first_record_never_change_a_bit(leading: int, seed: int) -> None:
     past = drawn(60, 2, seed)
@@ -83,7 +83,7 @@ def test_days_before_the_first_record_never_change_a_bit(leading: int, seed: int
     assert last_state(longer).tobytes() == last_state(begun).tobytes()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(origin=st.integers(0, 58), seed=st.integers(0, 1000))
 def test_no_state_is_younger_than_its_origin(origin: int, seed: int) -> None:
     past = drawn(60, 2, seed)

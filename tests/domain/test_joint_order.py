@@ -62,7 +62,7 @@ def test_an_order_within_a_budget_is_nearly_the_best_of_all_that_fit(budget: flo
     assert best <= found.expected_gain_at_most + 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(budget=st.floats(0, 200), more=st.floats(0, 100), room=st.floats(0, 60))
 def test_limits_and_packs_hold_and_more_money_never_gains_less(
     budget: float, more: float, room: float

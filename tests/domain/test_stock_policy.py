@@ -219,7 +219,7 @@ def test_whole_units_get_the_least_quantity_that_suffices(
     assert less == found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kind=st.sampled_from([one for one in StockPolicyKind if one is not StockPolicyKind.MIN_MAX]),
     which=st.sampled_from([0, 1]),

@@ -186,7 +186,7 @@ def test_each_series_goes_its_own_way(unmet: Unmet) -> None:
     lead=st.integers(0, 4),
     review=st.integers(0, 5),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_units_are_conserved(seed: int, life: float, lead: int, review: int) -> None:
     rng = np.random.default_rng(seed)
     demand = rng.poisson(3.0, size=(30, 4)).astype(float)
