@@ -11,7 +11,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueT
 from feast.data_format import ParquetFormat
 from feast.types import Array, Float32
 
-from serving.adapters.features import ENTITIES
+from serving.adapters.packed import ENTITIES
 from serving.domain.features import VIEWS, feature_set_hash
 
 if TYPE_CHECKING:

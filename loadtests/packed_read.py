@@ -2,9 +2,10 @@
 
     python -m loadtests.packed_read --entities 100 --rounds 7
 
-Both read every view of the same series from the features that serve, in turns; the values are
+They read every view of the same series from the same generation, in turns; the values are
 compared to the last bit. Feast reads through the project's own online store, which is faster than
-one of its own would be.
+one of its own would be. Where PARLEVEL_ONLINE_STORE is set, Redis reads the same beside them; then
+share the features first: `parlevel features materialize`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from serving.adapters.features import CURRENT, ENTITIES, PackedFeatures
+from serving.adapters.features import CURRENT, PackedFeatures, features_of
+from serving.adapters.packed import ENTITIES
 from serving.errors import InvalidField
 from serving.settings import load
 from training.features.sources import OnlineSource, PackedSource
@@ -38,10 +40,11 @@ SEED = 1
 
 def main(
     entities: Annotated[int, typer.Option(min=1, help="Series read at once.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of both.")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 7,
 ) -> None:
     """Print the milliseconds of both readings and their ratio; 1 where a value differs."""
-    folder = load().features
+    settings = load()
+    folder = settings.features
     online = folder / "online"
     snapshot = PackedFeatures(online).snapshot()
     series = snapshot.series()
@@ -49,6 +52,8 @@ def main(
         raise InvalidField("--entities", f"must be at most {len(series)}, the series stored")
     store = open_store(folder, generation=(online / CURRENT).resolve())
     sources: dict[str, Source] = {"packed": PackedSource(snapshot), "Feast": OnlineSource(store)}
+    if settings.online_store is not None:
+        sources["Redis"] = PackedSource(features_of(settings).snapshot())
     seconds: dict[str, list[float]] = {name: [] for name in sources}
     draw = random.Random(SEED)  # noqa: S311 - no secret
     for _ in range(1 + rounds):
@@ -58,8 +63,8 @@ def main(
             begun = time.perf_counter()
             found[name] = _read(source, keys)
             seconds[name].append(time.perf_counter() - begun)
-        for one, other in zip(*found.values(), strict=True):
-            if not np.array_equal(one, other, equal_nan=True):
+        for one, *others in zip(*found.values(), strict=True):
+            if not all(np.array_equal(one, other, equal_nan=True) for other in others):
                 raise SystemExit(1)
     table = Table("reads", "median, ms", "times the packed")
     medians = {name: float(np.median(taken[1:])) for name, taken in seconds.items()}

@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from serving.adapters.features import CURRENT, DATABASE, EVENT_TIME_BYTES
+from serving.adapters.features import CURRENT, DATABASE
+from serving.adapters.packed import EVENT_TIME_BYTES
 from serving.domain.series import SEPARATOR
 from serving.errors import NoFeatures
 

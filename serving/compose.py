@@ -15,7 +15,7 @@ from serving.adapters.anomaly import open_anomaly
 from serving.adapters.clock import BusinessClock
 from serving.adapters.cost_model import COST, open_cost
 from serving.adapters.demand import open_demand
-from serving.adapters.features import PackedFeatures
+from serving.adapters.features import features_of
 from serving.adapters.metrics import CONTENT_TYPE, Metrics
 from serving.adapters.monitors import monitors_of
 from serving.adapters.ready import ReadyForecasts
@@ -157,7 +157,7 @@ def sources_of(settings: Settings) -> Sources:
     forecasts = Releases(settings.releases, "forecast", open_demand)
     return Sources(
         models=WatchedModels(forecasts, monitors.traffic),
-        features=PackedFeatures(settings.features / "online"),
+        features=features_of(settings),
         ready=ReadyForecasts(settings.features / "ready"),
         reference=Reference(settings.features / "reference"),
         anomalies=Releases(settings.releases, "anomaly", open_anomaly),

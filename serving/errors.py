@@ -27,7 +27,8 @@
     │   └── NothingMeasured       no profile, no traffic or no accuracy is at hand yet
     ├── Busy                      a later retry may succeed
     │   ├── Overloaded            more requests than the server takes at once
-    │   └── Draining              the server is closing or swapping
+    │   ├── Draining              the server is closing or swapping
+    │   └── StoreUnavailable      the shared store of features does not answer
     ├── DeadlineExceeded          the caller's time ran out
     └── ReleaseRefused            a release failed a check and is not served
 
@@ -300,6 +301,17 @@ class Overloaded(Busy):
 
 class Draining(Busy):
     """The server is closing; another replica answers."""
+
+
+class StoreUnavailable(Busy):
+    """The shared store of features does not answer, or lost what was read from it."""
+
+    def __init__(self, store: str, reason: str, remedy: str) -> None:
+        """Name the store, without credentials, what is wrong with it, and what to do."""
+        super().__init__(f"the online store {store} {reason}: {remedy}", retry_after_seconds=1.0)
+        self.store = store
+        self.reason = reason
+        self.remedy = remedy
 
 
 class DeadlineExceeded(ParlevelError):

@@ -101,6 +101,14 @@ class FeatureSnapshot(Protocol):
     def stock(self, sku: str, location: str) -> StockInputs:
         """Return what the tables say of stock and supply of one series."""
 
+    def fetched(self, series: Sequence[tuple[str, str]], *tables: str) -> FeatureSnapshot:
+        """Return the same with some records at hand, where to read each alone is a long way.
+
+        Args:
+            series: Sku and location of each.
+            tables: What is read of them: views of series, or ``stock``.
+        """
+
 
 class FeatureReader(Protocol):
     """Gives the generation of features that is current."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import importlib.util
 import os
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -14,6 +16,10 @@ from serving.errors import InvalidField
 
 PREFIX = "PARLEVEL_"
 LAST_PORT = 65_535
+_STORE = re.compile(
+    r"(rediss?://([^/?#]*@)?(\[[\da-fA-F:]+\]|[^:/?#@]+)(:\d+)?(/\d*)?|unix://([^/?#]*@)?/[^?#]+)"
+    r"(\?[^#]*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Settings:
         max_concurrency: Requests in flight per door beyond which more are refused.
         drain_seconds: Time requests in flight are given to finish when the service stops.
         poll_seconds: Pause between looks at the current release and features.
+        online_store: Redis server the features are read from; files below home where absent.
         registry_uri: MLflow tracking store; SQLite below home where absent.
         real_data: Folder of public data sets for tests; they skip where absent.
         log_level: Least level that is logged.
@@ -51,6 +58,7 @@ class Settings:
     max_concurrency: int = 512
     drain_seconds: float = 10.0
     poll_seconds: float = 1.0
+    online_store: str | None = dataclasses.field(default=None, repr=False)  # holds a password
     registry_uri: str | None = None
     real_data: Path | None = None
     log_level: str = "INFO"
@@ -66,6 +74,8 @@ class Settings:
                 raise InvalidField(_variable(name), "must be above 0")
         if self.grpc_server not in {"asyncio", "threads"}:
             raise InvalidField(_variable("grpc_server"), "must be asyncio or threads")
+        if self.online_store is not None:
+            _check_store(self.online_store)
 
     @property
     def tables(self) -> Path:
@@ -100,6 +110,16 @@ class Settings:
 
 def _variable(field: str) -> str:
     return PREFIX + field.upper()
+
+
+def _check_store(url: str) -> None:
+    """Refuse an address no Redis server has, without repeating it: it may hold a password."""
+    if not _STORE.fullmatch(url):
+        form = "must be a redis://, rediss:// or unix:// URL, such as redis://127.0.0.1:6379/0"
+        raise InvalidField(_variable("online_store"), form)
+    if importlib.util.find_spec("redis") is None:
+        extra = "needs the client of Redis: pip install 'parlevel-platform[redis]'"
+        raise InvalidField(_variable("online_store"), extra)
 
 
 def load(environment: typing.Mapping[str, str] | None = None) -> Settings:

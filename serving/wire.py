@@ -39,6 +39,7 @@ CODES: dict[type[errors.ParlevelError], int] = {
     errors.NothingMeasured: code_pb2.FAILED_PRECONDITION,
     errors.Overloaded: code_pb2.RESOURCE_EXHAUSTED,
     errors.Draining: code_pb2.UNAVAILABLE,
+    errors.StoreUnavailable: code_pb2.UNAVAILABLE,
     errors.DeadlineExceeded: code_pb2.DEADLINE_EXCEEDED,
     errors.ReleaseRefused: code_pb2.INTERNAL,
 }

@@ -10,10 +10,12 @@ import hypothesis
 import pytest
 
 from serving.settings import Settings
+from tests.fakes.redis_server import RedisProcess
 from training.content import ForecastRun, Recipe
 from training.world import LAST_DAY, Profile, generate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from training.panel import Panel
@@ -61,3 +63,12 @@ def panel(home: Settings) -> Panel:
     from training.panel import load_panel
 
     return load_panel(home.tables, as_of=LAST_DAY)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisProcess]:
+    """Return a Redis server that runs for one test, where there is one to run."""
+    (tmp_path / "redis").mkdir()
+    server = RedisProcess(tmp_path / "redis")
+    yield server
+    server.close()

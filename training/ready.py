@@ -14,7 +14,7 @@ from serving.domain.demand import DemandTarget
 from serving.domain.ready import KEY_BYTES, ReadyKind, key_of, layout, sealed
 from serving.domain.routes import cells_of
 from serving.flows.demand_answers import tellings, unplanned_days, unpriced_series
-from serving.flows.evidence import chunks, stored
+from serving.flows.evidence import SERIES_VIEWS, assemble, chunks
 from serving.flows.prediction import predict_covers, predict_daily
 from training.features.packing import new_generation
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.adapters.features import PackedSnapshot
+    from serving.adapters.packed import PackedGeneration
     from serving.domain.features import SeriesRecords
     from serving.flows.evidence import Evidence
     from serving.ports import DemandModel
@@ -46,7 +46,7 @@ class ReadyJob:
     """
 
     model: DemandModel
-    snapshot: PackedSnapshot
+    snapshot: PackedGeneration
     horizon: int
     kind: ReadyKind
 
@@ -77,7 +77,7 @@ class ReadyJob:
 
 
 def jobs(
-    model: DemandModel, snapshot: PackedSnapshot, target: DemandTarget, horizon: int
+    model: DemandModel, snapshot: PackedGeneration, target: DemandTarget, horizon: int
 ) -> list[ReadyJob]:
     """Return what is published of a target: its days and, of demand, the covers orders rest on."""
     days = ReadyJob(model, snapshot, horizon, ReadyKind.of(target))
@@ -106,7 +106,11 @@ def publish(job: ReadyJob, ready: Path, tell: Callable[[int, int], None]) -> int
     with new_generation(folder, name, _Writer) as writer:
         for first in range(0, len(keys), BLOCK):
             block = keys[first : first + BLOCK]
-            found = [stored(job.snapshot, *key) for key in block]
+            views = [job.snapshot.records(view, block) for view in SERIES_VIEWS]
+            found = [
+                assemble(job.snapshot, key, series)
+                for key, series in zip(block, zip(*views, strict=True), strict=True)
+            ]
             for rows, records in chunks(found, job.model.description.frequency):
                 part = [found[row] for row in rows.tolist()]
                 names = [key_of(*block[row]) for row in rows.tolist()]
@@ -116,7 +120,7 @@ def publish(job: ReadyJob, ready: Path, tell: Callable[[int, int], None]) -> int
     return len(keys)
 
 
-def _is_known(snapshot: PackedSnapshot, key: Key) -> bool:
+def _is_known(snapshot: PackedGeneration, key: Key) -> bool:
     """Return whether a question about a series would find its product and its location."""
     sku, location = key
     found = (snapshot.record("product", (sku,)), snapshot.record("location", (location,)))

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from loadtests.kills.children import kill, require
-from serving.adapters.features import CURRENT, DATABASE, ENTITIES
+from serving.adapters.features import CURRENT, DATABASE
+from serving.adapters.packed import ENTITIES
 from serving.domain.features import VIEWS
 from training import tables
 from training.features.materialize import Job, materialize

@@ -24,6 +24,7 @@ from serving.flows.demand_answers import at_hand, forecasts_of
 from serving.flows.demand_batches import BatchEvidence, cover_batch_of, forecast_batch_of
 from serving.flows.demand_checks import check_cover, check_daily, check_trained
 from serving.flows.evidence import (
+    SERIES_VIEWS,
     Evidence,
     assemble,
     from_history,
@@ -142,8 +143,9 @@ class DemandFlow:
         Raises:
             NotReady: If there is no model or no features yet.
         """
-        model, snapshot = self._models.current(), self._features.snapshot()
-        now = self._now()
+        model, now = self._models.current(), self._now()
+        keys = [(query.sku, query.location) for query in queries]
+        snapshot = self._features.snapshot().fetched(keys, *SERIES_VIEWS)
         return _grouped(
             queries,
             lambda query: self._find(model, snapshot, query, now),
@@ -220,7 +222,7 @@ class DemandFlow:
         def find(query: CoverQuery) -> Evidence:
             for days in (query.cover_days, *query.others):
                 check_cover(model, snapshot, days)
-            found = stored(snapshot, query.sku, query.location)
+            found = stored(near, query.sku, query.location)
             self._check_age(model, now - found.oldest)
             return with_plan(found, query.plan, max((query.cover_days, *query.others)))
 
@@ -235,6 +237,8 @@ class DemandFlow:
             covers = covers_at_hand(model, asked, list(ready.values()), now)
             answers.update(zip(ready, covers, strict=True))
         others = [row for row in range(len(queries)) if row not in answers]
+        keys = [(queries[row].sku, queries[row].location) for row in others]
+        near = snapshot.fetched(keys, *SERIES_VIEWS)
         computed = _grouped(
             [queries[row] for row in others],
             find,
@@ -344,8 +348,7 @@ class DemandFlow:
         self, model: DemandModel, snapshot: FeatureSnapshot, keys: list[tuple[str, str]]
     ) -> BatchEvidence:
         """Return what the answers about many series rest on."""
-        states = snapshot.records("demand_state", keys)
-        futures = snapshot.records("known_future", keys)
+        states, futures = (snapshot.records(view, keys) for view in SERIES_VIEWS)
         now = self._now()
         statuses, found, oldest = [], [], None
         for key, state, future in zip(keys, states, futures, strict=True):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400
 EPOCH = dt.date(1970, 1, 1)
+SERIES_VIEWS = ("demand_state", "known_future")
 CHUNK = 256  # series whose feature rows are held at once
 _CATEGORY_LEVEL = PRODUCT["category_level"].start
 _CATEGORY_STATE = PRODUCT["category_state"]
@@ -91,8 +92,8 @@ def stored(
 ) -> Evidence:
     """Read a series' records and bring them together, as `assemble` does."""
     key = (sku, location)
-    series = (snapshot.record("demand_state", key), snapshot.record("known_future", key))
-    return assemble(snapshot, key, series, stand_ins)
+    state, future = (snapshot.record(view, key) for view in SERIES_VIEWS)
+    return assemble(snapshot, key, (state, future), stand_ins)
 
 
 def assemble(

@@ -104,7 +104,8 @@ class ReplenishmentFlow:
         Raises:
             NotReady: If there is no model or no features yet.
         """
-        snapshot, longest = self._features.snapshot(), self._longest()
+        keys = [(query.sku, query.location) for query in queries]
+        snapshot, longest = self._features.snapshot().fetched(keys, "stock"), self._longest()
         drafts, failures = drafts_of(enumerate(queries), snapshot, longest, self._tables)
         answers: dict[int, Reorder | ParlevelError] = {**failures}
         groups: dict[ReorderMethod, tuple[list[Draft], list[Cover]]] = {}
@@ -148,8 +149,8 @@ class ReplenishmentFlow:
             BeyondTrained: If a cover is beyond the model's.
             NotReady: If there is no model or no features yet.
         """
-        snapshot, longest = self._features.snapshot(), self._longest()
-        keys = zip(query.skus, query.locations, strict=True)
+        keys = list(zip(query.skus, query.locations, strict=True))
+        snapshot, longest = self._features.snapshot().fetched(keys, "stock"), self._longest()
         stocks = [snapshot.stock(sku, location) for sku, location in keys]
         found = resolve(inputs_sent_batch(query), stocks, query.method)
         complete, terms = found.complete, found.terms

@@ -38,7 +38,8 @@ def score_risk(
         NotReady: If there is no model yet.
     """
     keys = list(zip(query.skus, query.locations, strict=True))
-    stocks = [snapshot.stock(sku, location) for sku, location in keys]
+    near = snapshot.fetched(keys, "stock")
+    stocks = [near.stock(sku, location) for sku, location in keys]
     found = resolve(_sent(query), stocks, ReorderMethod.TEXTBOOK_DEMAND_ONLY)
     usable = found.complete & (found.terms.days <= MAX_HORIZON)
     chosen = np.flatnonzero(usable)

@@ -42,6 +42,7 @@ STATUSES: dict[type[errors.ParlevelError], int] = {
     errors.NothingMeasured: 409,
     errors.Overloaded: 429,
     errors.Draining: 503,
+    errors.StoreUnavailable: 503,
     errors.DeadlineExceeded: 504,
     errors.ReleaseRefused: 500,
 }

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from serving.adapters.features import CURRENT, DATABASE, STOCK_FIELDS, PackedFeatures
+from serving.adapters.features import CURRENT, DATABASE, PackedFeatures
+from serving.adapters.packed import STOCK_FIELDS
 from serving.domain.features import VIEWS, WIDTHS, feature_set_hash
 from serving.domain.series import SEPARATOR
 from serving.errors import BrokenRecord, NoFeatures, ReleaseRefused

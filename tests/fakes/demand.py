@@ -117,6 +117,10 @@ class FakeFeatures:
         del sku, location
         return StockInputs()
 
+    def fetched(self, series: Sequence[tuple[str, str]], *tables: str) -> FakeFeatures:
+        del series, tables
+        return self
+
     def put(
         self, view: str, key: tuple[str, ...], values: Floats, event_time: int = EVENT_TIME
     ) -> None:

@@ -29,6 +29,7 @@ FAILURES: tuple[errors.ParlevelError, ...] = (
     errors.SampleRatioMismatch(treated=6_000, rows=10_000, p_value=5.5e-89),
     errors.Overloaded("16 requests are in flight already", retry_after_seconds=1.5),
     errors.Draining("the server is closing", retry_after_seconds=1.0),
+    errors.StoreUnavailable("redis://store:6379/0", "does not answer (timed out)", "start it"),
     errors.DeadlineExceeded("the deadline passed before the model ran"),
     errors.ReleaseRefused("forecast 8", "a quantile crosses"),
 )

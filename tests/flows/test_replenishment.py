@@ -162,6 +162,11 @@ class FakeFeatures:
         del sku, location
         return ()
 
+    def fetched(self, series: Sequence[tuple[str, str]], *tables: str) -> FakeFeatures:
+        assert series
+        assert tables == ("stock",)
+        return self
+
     def record(self, view: str, key: tuple[str, ...]) -> StoredRecord | None:
         raise AssertionError((view, key))
 

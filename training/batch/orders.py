@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from serving.adapters.features import STOCK_FIELDS
+from serving.adapters.packed import STOCK_FIELDS
 from serving.domain.history import MAX_HORIZON
 from serving.domain.periods import frequency_of, last_day
 from serving.domain.reorder_levels import ReorderLevels, decide

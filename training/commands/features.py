@@ -76,6 +76,7 @@ def materialize(
         )
     _print_materialized(console, found)
     _print_calendar_end(console, job.data_dir, found.last_day)
+    share(console)
 
 
 @app.command()
@@ -96,6 +97,25 @@ def check(
     if agreement.difference is not None:
         _print_difference(Console(stderr=True), agreement.difference)
         raise SystemExit(2)  # Typer's own Exit is unknown to the group of the command line
+
+
+def share(console: Console) -> None:
+    """Bring what is materialised to the online store, where one is set."""
+    from serving.settings import load
+
+    settings = load()
+    if settings.online_store is None:
+        return
+    from training.features.sharing import share as run
+
+    with console.status("sharing features") as status:
+        brought = run(
+            settings.features,
+            settings.online_store,
+            lambda done: status.update(f"sharing features: {done:,} records"),
+        )
+    state = "unchanged, nothing to do" if brought is None else f"{brought:,} records brought"
+    console.print(f"online store: {state}")
 
 
 def _job(data: Path | None, as_of: dt.datetime | None, origins: int) -> Job:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving import settings
-from serving.adapters.features import PackedFeatures
+from serving.adapters.features import features_of
 from serving.adapters.openers import open_any
 from serving.domain.features import feature_set_hash
 from serving.errors import FeatureSetMismatch, UnknownModel
@@ -139,6 +139,6 @@ def _check_materialised(configured: Settings) -> None:
         FeatureSetMismatch: If the stored features are of another feature set.
         NotReady: If nothing is materialised.
     """
-    stored = PackedFeatures(configured.features / "online").snapshot().feature_set_hash
+    stored = features_of(configured).snapshot().feature_set_hash
     if stored != feature_set_hash():
         raise FeatureSetMismatch(asked=feature_set_hash(), stored=stored)

@@ -38,7 +38,7 @@ def publish(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from serving.adapters.features import PackedFeatures
+    from serving.adapters.features import features_of
     from serving.errors import InvalidField
     from serving.settings import load
     from training import ready
@@ -53,7 +53,7 @@ def publish(
     horizon = min(HORIZON, longest) if horizon is None else horizon
     if horizon > longest:
         raise InvalidField("--horizon", f"must be from 1 to {longest}, the longest trained")
-    snapshot = PackedFeatures(settings.features / "online").snapshot()
+    snapshot = features_of(settings).snapshot()
     for job in ready.jobs(model, snapshot, DemandTarget[target.upper()], horizon):
         begun = time.monotonic()
         with Progress(

@@ -89,6 +89,7 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
     if stamp.exists() and stamp.read_text(encoding="utf-8") == content and _stands(settings):
         _console.print("model and features are current: nothing retrained")
         return
+    from training.commands.features import share
     from training.commands.publish import publish
     from training.commands.train import run_with_progress
     from training.features.materialize import Job, materialize
@@ -106,6 +107,7 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
         materialize_reference(run.data, settings.features, run.as_of)
     records = ", ".join(f"{count:,} {view}" for view, count in found.records.items())
     _console.print(f"features as of {found.last_day}: {records}")
+    share(_console)
     Registry(settings).promote("forecast", result.version)
     _console.print(f"forecast version {result.version} serves")
     publish()
@@ -115,14 +117,14 @@ def _make_current(settings: Settings, run: ForecastRun) -> None:
 
 def _stands(settings: Settings) -> bool:
     """Return whether a sound release and features are there to serve."""
-    from serving.adapters.features import PackedFeatures
+    from serving.adapters.features import features_of
     from serving.adapters.openers import open_any
     from serving.adapters.releases import CURRENT
 
     folder = settings.releases / "forecast"
     try:
         open_any(folder / (folder / CURRENT).readlink())
-        PackedFeatures(settings.features / "online").snapshot()
+        features_of(settings).snapshot()
     except (OSError, NotReady, ReleaseRefused):
         return False
     return True

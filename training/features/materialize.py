@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from serving.adapters.features import STOCK_FIELDS, PackedFeatures
+from serving.adapters.features import PackedFeatures
+from serving.adapters.packed import STOCK_FIELDS
 from serving.domain.features import VIEWS, feature_set_hash
 from serving.domain.history import STATE, demand_states
 from serving.domain.periods import first_day, last_day

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serving.adapters.features import ENTITIES
+from serving.adapters.packed import ENTITIES
 from serving.domain.features import VIEWS
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
 
-from serving.adapters.features import DATABASE, ENTITIES, PackedSnapshot
+from serving.adapters.features import DATABASE, PackedSnapshot
+from serving.adapters.packed import ENTITIES
 from serving.domain.features import VIEWS, WIDTHS
 from serving.domain.history import slices
 from serving.domain.series import SEPARATOR

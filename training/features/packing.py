@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from serving.adapters.features import (
-    CURRENT,
-    DATABASE,
-    ENTITIES,
-    EVENT_TIME_BYTES,
-)
+from serving.adapters.features import CURRENT, DATABASE
+from serving.adapters.packed import ENTITIES, EVENT_TIME_BYTES
 from serving.domain.periods import last_day
 from serving.domain.series import SEPARATOR
 

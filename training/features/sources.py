@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from serving.adapters.features import ENTITIES, PackedSnapshot
+from serving.adapters.packed import ENTITIES
 from serving.domain.features import VIEWS, WIDTHS
 from serving.domain.history import STATE_WIDTH, History, demand_states, slices
 from training.features.packing import event_time
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
     from numpy.typing import ArrayLike, NDArray
 
+    from serving.adapters.packed import PackedGeneration
     from training.panel import Panel
 
     Floats = NDArray[np.float32]
@@ -78,7 +79,7 @@ class OnlineSource:
 class PackedSource:
     """The record the service reads."""
 
-    def __init__(self, snapshot: PackedSnapshot) -> None:
+    def __init__(self, snapshot: PackedGeneration) -> None:
         """Read from there."""
         self._snapshot = snapshot
 

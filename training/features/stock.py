@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from serving.adapters.features import STOCK_FIELDS
+from serving.adapters.packed import STOCK_FIELDS
 from serving.domain.supply import TargetKind
 from serving.errors import InvalidField
 from training import tables

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving.adapters.features import CURRENT, DATABASE, EVENT_TIME_BYTES
+from serving.adapters.features import CURRENT, DATABASE
+from serving.adapters.packed import EVENT_TIME_BYTES
 from serving.domain.features import VIEWS
 from serving.domain.history import STATE
 from serving.errors import InvalidField

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from serving.adapters.features import STOCK_FIELDS
+from serving.adapters.packed import STOCK_FIELDS
 from serving.domain.series import SEPARATOR
 from serving.errors import InvalidField
 from serving.flows.reorder_tables import ANY, SUPPLY
