@@ -144,15 +144,19 @@ class Gate:
             request_id = f"{self._prefix}-{next(self._numbers):x}"
         return Call(self.door, method, request_id, peer)
 
-    def admit(self) -> Gate:
+    def admit(self, *, begun: bool = False) -> Gate:
         """Admit a request for the length of a with block.
+
+        Args:
+            begun: Whether it belongs to a stream that was admitted before; while the gate drains,
+                what such a stream has asked is answered.
 
         Raises:
             Draining: If the service is stopping.
             Overloaded: If as many requests as the limit are in flight.
         """
         with self._lock:
-            if self._draining:
+            if self._draining and not begun:
                 raise Draining("the server is closing", retry_after_seconds=RETRY_SECONDS)
             if self._in_flight >= self._limit:
                 raise Overloaded(

@@ -30,11 +30,11 @@ MOST = 24  # questions answered at once: more gain little, and hold up what else
 class _Asked(Generic[Q, A]):
     query: Q
     check: Callable[[], None]
-    answer: asyncio.Future[A] | _Slot[A]
+    answer: asyncio.Future[A] | Slot[A]
 
 
 @dataclass(slots=True)
-class _Slot(Generic[A]):
+class Slot(Generic[A]):
     """What a thread waits for: the part of a future that needs no loop."""
 
     _found: A | None = None
@@ -121,10 +121,34 @@ class Gather(Generic[Q, A]):
         Source: Hendler, Incze, Shavit and Tzafrir (2010), Flat combining and the
         synchronization-parallelism tradeoff, SPAA.
         """
+        return self.collect(self.bring(query, check))
+
+    def bring(self, query: Q, check: Callable[[], None]) -> Slot[A]:
+        """Queue a question of a thread that brings others before it waits for any answer.
+
+        Args:
+            query: The question.
+            check: Called when its turn comes; raises where the answer is of no use any more.
+
+        Returns:
+            What `collect` takes to wait for the answer.
+
+        Raises:
+            ParlevelError: If the question fails before it has to wait.
+        """
+        slot: Slot[A] = Slot()
         if self._ready is not None and (at_hand := self._ready(query)) is not None:
-            return at_hand
-        slot: _Slot[A] = _Slot()
-        self._queued.append(_Asked(query, check, slot))
+            slot.set_result(at_hand)
+        else:
+            self._queued.append(_Asked(query, check, slot))
+        return slot
+
+    def collect(self, slot: Slot[A]) -> A:
+        """Return the answer of a question that was brought, as `wait` does.
+
+        Raises:
+            ParlevelError: If the question, or its check, fails with a cause.
+        """
         while not slot.done():
             with self._turn:
                 if not slot.done():

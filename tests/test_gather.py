@@ -231,6 +231,25 @@ def test_a_thread_that_waited_too_long_is_dropped_before_the_model_runs() -> Non
     assert answers.batches == [[2]]
 
 
+def test_what_a_thread_brings_before_it_collects_is_answered_together() -> None:
+    answers = Answers()
+    gather = Gather(answers)
+    first, unknown, last = [gather.bring(query, passes) for query in (3, 13, 5)]
+    assert gather.collect(last) == 10
+    with pytest.raises(UnknownSeries):
+        gather.collect(unknown)
+    assert gather.collect(first) == 6
+    assert answers.batches == [[3, 13, 5]]
+
+
+def test_what_is_at_hand_is_not_queued_when_it_is_brought() -> None:
+    answers = Answers()
+    gather = Gather(answers, lambda query: 7 if query == 1 else None)
+    slots = [gather.bring(query, passes) for query in (1, 2)]
+    assert [gather.collect(slot) for slot in slots] == [7, 4]
+    assert answers.batches == [[2]]
+
+
 def test_threads_and_a_loop_may_ask_at_the_same_time() -> None:
     gather = Gather(Answers())
 

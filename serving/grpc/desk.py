@@ -85,7 +85,7 @@ class Method:
 
 
 def methods(servicer: Servicer) -> dict[str, Method]:
-    """Return the methods of a servicer by name."""
+    """Return the methods of a servicer that answer one request, by name."""
     return {
         method.name: Method(
             name=method.name,
@@ -96,16 +96,17 @@ def methods(servicer: Servicer) -> dict[str, Method]:
             sourced="provenance" in method.output_type.fields_by_name,
         )
         for method in servicer.contract.methods
+        if not method.client_streaming
     }
 
 
-def begin(gate: Gate, method: Method, context: Context) -> Call:
+def begin(gate: Gate, method: str, context: Context) -> Call:
     """Begin the record of a call: its id and its deadline."""
     request_id = None
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID and isinstance(value, str):
             request_id = value
-    call = gate.call(method.name, context.peer(), request_id)
+    call = gate.call(method, context.peer(), request_id)
     remaining = context.time_remaining()
     if remaining is not None:
         call.deadline = call.started + remaining
@@ -152,14 +153,19 @@ def _read(method: Method, call: Call, body: bytes) -> Message:
 
 
 def _write(method: Method, call: Call, response: Any) -> bytes:  # noqa: ANN401 - any response
+    note(method, call, response)
+    sent: bytes = response.SerializeToString()
+    return sent
+
+
+def note(method: Method, call: Call, response: Any) -> None:  # noqa: ANN401 - any response
+    """Note in the record of a call what its response says."""
     call.rows = len(response.row_statuses) if method.batch else 1
     if method.sourced:
         provenance = response.provenance
         call.model_version = provenance.model_version
         if provenance.HasField("features_age_seconds"):
             call.features_age = provenance.features_age_seconds
-    sent: bytes = response.SerializeToString()
-    return sent
 
 
 def status_of(error: Exception, call: Call) -> status_pb2.Status:

@@ -16,14 +16,16 @@ from grpc_status import rpc_status
 
 from serving.errors import InvalidField
 from serving.gate import INLINE_BYTES
-from serving.grpc import desk
+from serving.grpc import asyncio_streams, desk, thread_streams
+from serving.grpc.streams import OpenStreams, streams
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from serving.gate import Gate
     from serving.grpc.desk import Method, Servicer
+    from serving.grpc.streams import Stream
 
 MIB = 1024 * 1024
 THREADS = 2  # at work at once: more of them starve the event loop the HTTP door runs on
@@ -100,6 +102,7 @@ class AsyncioDoor:
         self._gate = gate
         self._listening = listening
         self._executor = executor
+        self._streams = OpenStreams(gate)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
 
@@ -110,7 +113,9 @@ class AsyncioDoor:
             InvalidField: If the port is in use.
         """
         self._server = grpc.aio.server(options=self._listening.options)
-        self._server.add_generic_rpc_handlers(_handlers(self._servicers, self._behaviour))
+        self._server.add_generic_rpc_handlers(
+            _handlers(self._servicers, self._behaviour, self._streaming)
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name in _names(self._servicers):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -126,7 +131,7 @@ class AsyncioDoor:
     async def close(self, seconds: float) -> None:
         """Refuse new calls, wait up to so many seconds for those in flight, and stop."""
         await self.retire()
-        await _drain(self._gate, seconds)
+        await _drain(self._gate, self._streams, seconds)
         if self._server is not None:
             await self._server.stop(STOP_SECONDS)
 
@@ -134,7 +139,7 @@ class AsyncioDoor:
         gate, executor = self._gate, self._executor
 
         async def behave(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-            call = desk.begin(gate, method, context)
+            call = desk.begin(gate, method.name, context)
             try:
                 with gate.admit():
                     if len(body) <= INLINE_BYTES:
@@ -155,6 +160,9 @@ class AsyncioDoor:
 
         return behave
 
+    def _streaming(self, stream: Stream) -> Callable[..., Awaitable[None]]:
+        return asyncio_streams.behaviour(stream, self._gate, self._streams, self._executor)
+
 
 class ThreadsDoor:
     """The door on a server with threads of its own, two of them at work and the others waiting."""
@@ -165,6 +173,8 @@ class ThreadsDoor:
         self._gate = gate
         self._listening = listening
         self._room = threading.BoundedSemaphore(THREADS)
+        self._streams = OpenStreams(gate)
+        self._streamers = thread_streams.pool()
         self._watchers = ThreadPoolExecutor(THREADS, "grpc-watch")
         self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
         self._server: grpc.Server | None = None
@@ -178,7 +188,9 @@ class ThreadsDoor:
         self._server = grpc.server(
             ThreadPoolExecutor(WAITING, "grpc"), options=self._listening.options
         )
-        self._server.add_generic_rpc_handlers(_handlers(self._servicers, self._behaviour))
+        self._server.add_generic_rpc_handlers(
+            _handlers(self._servicers, self._behaviour, self._streaming)
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name in _names(self._servicers):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -194,10 +206,11 @@ class ThreadsDoor:
     async def close(self, seconds: float) -> None:
         """Refuse new calls, wait up to so many seconds for those in flight, and stop."""
         await self.retire()
-        await _drain(self._gate, seconds)
+        await _drain(self._gate, self._streams, seconds)
         if self._server is not None:
             await asyncio.to_thread(self._server.stop(STOP_SECONDS).wait)
         self._watchers.shutdown(wait=False)
+        self._streamers.shutdown(wait=False)
 
     def _reflection(self) -> grpc.GenericRpcHandler:
         # Two idle streams would hold both threads: reflection gets a pool of its own.
@@ -217,7 +230,7 @@ class ThreadsDoor:
         gate, room = self._gate, self._room
 
         def behave(body: bytes, context: grpc.ServicerContext) -> bytes:
-            call = desk.begin(gate, method, context)
+            call = desk.begin(gate, method.name, context)
             try:
                 with gate.admit():
                     if method.gathered is not None and len(body) <= INLINE_BYTES:
@@ -233,6 +246,12 @@ class ThreadsDoor:
 
         return behave
 
+    def _streaming(self, stream: Stream) -> Callable[..., Iterator[bytes]]:
+        # A stream that is idle would hold a thread of calls: streams have threads of their own.
+        behave = thread_streams.behaviour(stream, self._gate, self._streams, self._room)
+        behave.experimental_thread_pool = self._streamers  # type: ignore[attr-defined]
+        return behave
+
 
 def _names(servicers: Sequence[Servicer]) -> list[str]:
     return [servicer.contract.full_name for servicer in servicers]
@@ -243,7 +262,9 @@ def _reflected(servicers: Sequence[Servicer]) -> list[str]:
 
 
 def _handlers(
-    servicers: Sequence[Servicer], behaviour: Callable[[Method], Callable[..., Any]]
+    servicers: Sequence[Servicer],
+    behaviour: Callable[[Method], Callable[..., Any]],
+    streaming: Callable[[Stream], Callable[..., Any]],
 ) -> tuple[grpc.GenericRpcHandler, ...]:
     # Bytes in, bytes out: messages are read and written where the call is answered, so that a
     # long one does so off the event loop and a malformed one gets a status of ours.
@@ -253,16 +274,21 @@ def _handlers(
             {
                 name: grpc.unary_unary_rpc_method_handler(behaviour(method))
                 for name, method in desk.methods(servicer).items()
+            }
+            | {
+                name: grpc.stream_stream_rpc_method_handler(streaming(stream))
+                for name, stream in streams(servicer).items()
             },
         )
         for servicer in servicers
     )
 
 
-async def _drain(gate: Gate, seconds: float) -> None:
+async def _drain(gate: Gate, open_streams: OpenStreams, seconds: float) -> None:
     gate.drain()
+    open_streams.stop()
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     # The count falls in other threads too; a look each hundredth of a second costs nothing.
-    while gate.in_flight and loop.time() < until:  # noqa: ASYNC110
+    while (gate.in_flight or open_streams.count) and loop.time() < until:  # noqa: ASYNC110
         await asyncio.sleep(POLL_SECONDS)

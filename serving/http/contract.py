@@ -22,7 +22,9 @@ from parlevel.v1 import (
 )
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import MethodDescriptor
+    from collections.abc import Iterator
+
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
 FILES = (
     anomaly_pb2.DESCRIPTOR,
@@ -41,10 +43,26 @@ FILES = (
 
 
 def methods() -> dict[str, MethodDescriptor]:
-    """Return the methods of the contract by the path they are posted to."""
+    """Return the methods of the contract by the path they are posted to; streams have none."""
     return {
         method.GetOptions().Extensions[annotations_pb2.http].post: method
         for file in FILES
         for service in file.services_by_name.values()
         for method in service.methods
+        if not method.client_streaming
     }
+
+
+def messages() -> Iterator[Descriptor]:
+    """Yield the messages of the contract but those of its streams."""
+    for file in FILES:
+        streamed = {
+            message.name
+            for service in file.services_by_name.values()
+            for method in service.methods
+            if method.client_streaming
+            for message in (method.input_type, method.output_type)
+        }
+        for name, message in file.message_types_by_name.items():
+            if name not in streamed:
+                yield message

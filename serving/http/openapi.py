@@ -14,7 +14,7 @@ import orjson
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from serving.http.contract import FILES, methods
+from serving.http.contract import messages, methods
 from serving.http.errors import STATUSES
 
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ def document(described: FileDescriptorSet) -> Schema:
     """
     comments = dict(_comments(described))
     schemas = {"Status": _STATUS}
-    for file in FILES:
-        for message in file.message_types_by_name.values():
-            _add_message(schemas, message, comments)
+    for message in messages():
+        _add_message(schemas, message, comments)
     paths = {path: {"post": _operation(method, comments)} for path, method in methods().items()}
     paths |= {path: {"get": _page(path, *page)} for path, page in _PAGES.items()}
     return {

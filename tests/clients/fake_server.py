@@ -158,6 +158,20 @@ class FakeForecasts(demand_pb2_grpc.ForecastServiceServicer):
             ],
         )
 
+    def StreamForecastDemand(
+        self, request_iterator: Iterator[demand_pb2.StreamForecastDemandRequest], context: Context
+    ) -> Iterator[demand_pb2.StreamForecastDemandResponse]:
+        for request in request_iterator:
+            answer = demand_pb2.StreamForecastDemandResponse(correlation_id=request.correlation_id)
+            if request.question.sku == "unknown":
+                answer.error.CopyFrom(status(grpc.StatusCode.NOT_FOUND, "import it"))
+            elif request.question.sku == "misnamed":
+                answer.correlation_id = "?"
+            elif request.question.sku != "unanswered":
+                answer.answer.CopyFrom(self.ForecastDemand(request.question, context))
+            if request.question.sku != "unanswered":
+                yield answer
+
     def ExplainForecast(
         self, request: demand_pb2.ExplainForecastRequest, context: Context
     ) -> demand_pb2.ExplainForecastResponse:

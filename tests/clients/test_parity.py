@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from parlevel.client import AsyncClient, Client, Limits
-from parlevel.client.wire import demand, explanation, model, policy, replenishment
+from parlevel.client.wire import (
+    demand,
+    demand_stream,
+    explanation,
+    model,
+    policy,
+    replenishment,
+)
 from parlevel.v1 import demand_pb2, model_pb2, replenishment_pb2
 
 if TYPE_CHECKING:
@@ -22,13 +29,15 @@ CONTRACT: list[FileDescriptor] = [
 QUESTIONS = [
     name
     for name, member in inspect.getmembers(Client, inspect.isfunction)
-    if not name.startswith("_")
+    if not name.startswith("_") and not name.startswith("stream_")
 ]
+STREAMS = [name for name in vars(Client) if name.startswith("stream_")]
 
 
 def test_both_clients_have_the_same_questions() -> None:
     other = inspect.getmembers(AsyncClient, inspect.isfunction)
-    assert [name for name, _ in other if not name.startswith("_")] == QUESTIONS
+    public = {name for name, _ in other if not name.startswith("_")}
+    assert public == {*QUESTIONS, *STREAMS}
 
 
 @pytest.mark.parametrize("name", ["__init__", *QUESTIONS])
@@ -37,6 +46,16 @@ def test_a_question_is_asked_alike_of_both(name: str) -> None:
     assert inspect.signature(blocking) == inspect.signature(awaitable)
     assert blocking.__doc__ == awaitable.__doc__
     assert inspect.iscoroutinefunction(awaitable) is (name != "__init__")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_asked_alike_of_both(name: str) -> None:
+    blocking, awaitable = getattr(Client, name), getattr(AsyncClient, name)
+    taken = [list(inspect.signature(one).parameters) for one in (blocking, awaitable)]
+    assert taken[0] == taken[1]
+    assert blocking.__doc__ == awaitable.__doc__
+    assert inspect.isgeneratorfunction(blocking)
+    assert inspect.isasyncgenfunction(awaitable)
 
 
 def test_every_method_of_the_contract_can_be_asked() -> None:
@@ -49,6 +68,7 @@ def test_every_method_of_the_contract_can_be_asked() -> None:
     asked = {
         demand.FORECAST_DEMAND,
         demand.BATCH_FORECAST_DEMAND,
+        demand_stream.STREAM_FORECAST_DEMAND,
         explanation.EXPLAIN_FORECAST,
         replenishment.RECOMMEND_REORDER,
         replenishment.BATCH_RECOMMEND_REORDER,

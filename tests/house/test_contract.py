@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import FieldDescriptor
+from google.rpc import status_pb2
 
 from serving.http.routes import ROUTES
 
@@ -29,6 +30,9 @@ METHODS: list[MethodDescriptor] = [
     for service in file.services_by_name.values()
     for method in service.methods
 ]
+# HTTP has no stream in both directions: there, callers send single questions or the batch.
+STREAMS = [method for method in METHODS if method.client_streaming]
+UNARY = [method for method in METHODS if not method.client_streaming]
 UNSIGNED = {
     FieldDescriptor.TYPE_UINT32,
     FieldDescriptor.TYPE_UINT64,
@@ -77,9 +81,25 @@ def differences(model: Any, message: Descriptor) -> list[str]:  # noqa: ANN401 -
 
 
 def test_every_method_has_its_own_http_route() -> None:
-    routes = [route(method) for method in METHODS]
+    routes = [route(method) for method in UNARY]
     assert all(path.startswith("/v1/") for path in routes)
-    assert len(set(routes)) == len(METHODS)
+    assert len(set(routes)) == len(UNARY)
+
+
+@pytest.mark.parametrize("method", STREAMS, ids=lambda method: method.name)
+def test_a_stream_has_no_route_and_answers_the_questions_of_a_method_that_has_one(
+    method: MethodDescriptor,
+) -> None:
+    single = method.containing_service.methods_by_name[method.name.removeprefix("Stream")]
+    outcomes = method.output_type.oneofs_by_name["outcome"].fields
+    assert (route(method), method.server_streaming, single in UNARY) == ("", True, True)
+    assert method.input_type.fields_by_name["question"].message_type is single.input_type
+    assert {field.name: field.message_type for field in outcomes} == {
+        "answer": single.output_type,
+        "error": status_pb2.Status.DESCRIPTOR,
+    }
+    assert "correlation_id" in method.input_type.fields_by_name
+    assert "correlation_id" in method.output_type.fields_by_name
 
 
 def test_requests_and_responses_stand_first_in_the_order_of_their_methods() -> None:
@@ -114,7 +134,7 @@ def test_a_timestamp_ends_in_time() -> None:
 def test_every_answer_says_where_it_came_from_or_describes_models() -> None:
     silent = [
         method.output_type.name
-        for method in METHODS
+        for method in UNARY
         if "provenance" not in method.output_type.fields_by_name
         and method.containing_service.name != "ModelService"
     ]
@@ -123,9 +143,9 @@ def test_every_answer_says_where_it_came_from_or_describes_models() -> None:
 
 def test_the_http_door_has_the_routes_of_the_contract_and_no_others() -> None:
     ours = {path for path in ROUTES if path.startswith("/v1/")}
-    assert ours == {route(method) for method in METHODS}
+    assert ours == {route(method) for method in UNARY}
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", UNARY, ids=lambda method: method.name)
 def test_http_fields_are_the_fields_of_the_contract(method: MethodDescriptor) -> None:
     assert differences(ROUTES[route(method)].request, method.input_type) == []

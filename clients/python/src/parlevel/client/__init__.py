@@ -25,6 +25,7 @@ from parlevel.client.values.demand import (
     RowStatus,
 )
 from parlevel.client.values.demand_batch import ForecastBatch, ForecastFigures, ForecastRow
+from parlevel.client.values.demand_question import ForecastQuestion
 from parlevel.client.values.explanation import DemandDriver, Explanation
 from parlevel.client.values.model import Certificate, Health, Model
 from parlevel.client.values.provenance import Provenance
@@ -58,6 +59,7 @@ __all__ = [
     "Forecast",
     "ForecastBatch",
     "ForecastFigures",
+    "ForecastQuestion",
     "ForecastRoute",
     "ForecastRow",
     "Health",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from parlevel.client import streams
 from parlevel.client.asks.anomaly import AnomalyQuestions
 from parlevel.client.asks.cost import CostQuestions
 from parlevel.client.asks.drift import DriftQuestions
@@ -18,12 +19,21 @@ from parlevel.client.connection import CallRules, channel_options
 from parlevel.client.errors import ClientClosed
 from parlevel.client.limits import Limits
 from parlevel.client.retry import RetryPolicy
-from parlevel.client.wire import demand, explanation, model, policy, replenishment
+from parlevel.client.wire import (
+    demand,
+    demand_stream,
+    explanation,
+    model,
+    policy,
+    replenishment,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
     from types import TracebackType
     from typing import Self, Unpack
 
+    from parlevel.client.errors import ParlevelError
     from parlevel.client.frames import Series
     from parlevel.client.options import (
         CallOptions,
@@ -39,6 +49,7 @@ if TYPE_CHECKING:
     )
     from parlevel.client.values.demand import Forecast
     from parlevel.client.values.demand_batch import ForecastBatch
+    from parlevel.client.values.demand_question import ForecastQuestion
     from parlevel.client.values.explanation import Explanation
     from parlevel.client.values.model import Health, Model
     from parlevel.client.values.replenishment import (
@@ -170,6 +181,36 @@ class Client:
         """
         limits = self._rules.limits
         return self._ask_parts(demand.forecast_batch(series, horizon_days, limits, options))
+
+    def stream_forecasts(
+        self, questions: Iterable[ForecastQuestion], **options: Unpack[CallOptions]
+    ) -> Generator[tuple[ForecastQuestion, Forecast | ParlevelError], None, None]:
+        """Forecast series after series on one stream, which answers while it is asked.
+
+        Nothing is sent before the first outcome is asked for. A question that fails has its
+        failure as outcome, and the stream goes on. A stream that breaks gives its failure to every
+        question that was sent and not answered, and then raises it; it is not tried again.
+
+        Args:
+            questions: Taken one by one, as fast as the server reads them.
+            **options: See ``CallOptions``; ``timeout_seconds`` is the time the whole stream may
+                take, default ``limits.batch_timeout_seconds``.
+
+        Yields:
+            Each question with its forecast, or with a ``ParlevelError`` as value; in order.
+
+        Raises:
+            ParlevelError: See ``parlevel.client.errors``; the stream ended early.
+        """
+        timeout = demand_stream.stream_timeout(options, self._rules.limits.batch_timeout_seconds)
+        if self._closed:
+            raise ClientClosed
+        method: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(
+            demand_stream.STREAM_FORECAST_DEMAND,
+            request_serializer=None,
+            response_deserializer=None,
+        )
+        yield from streams.carry(method, questions, timeout, options.get("request_id"))
 
     def recommend_reorder(
         self, sku: str, location: str, **options: Unpack[ReorderOptions]

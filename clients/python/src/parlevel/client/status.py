@@ -36,6 +36,8 @@ FAILURES: dict[grpc.StatusCode, type[errors.CallFailed]] = {
     grpc.StatusCode.DATA_LOSS: errors.DataLoss,
 }
 
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
 
 def failure_of(error: grpc.RpcError, request_id: str) -> errors.CallFailed:
     """Turn a gRPC error into the failure of its code, with the details it carries.
@@ -48,14 +50,34 @@ def failure_of(error: grpc.RpcError, request_id: str) -> errors.CallFailed:
         The typed failure; details that cannot be read are left out, the code and message stay.
     """
     code = error.code()
-    status = _rich_status(error)
+    return _failed(code, error.details(), _rich_status(error), request_id)
+
+
+def failure_in(status: Status, request_id: str) -> errors.CallFailed:
+    """Turn a status that stands in an answer into the failure of its code.
+
+    Args:
+        status: As it came.
+        request_id: Id the call was sent with.
+
+    Returns:
+        The typed failure.
+    """
+    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+    return _failed(code, status.message, status, request_id)
+
+
+def _failed(
+    code: grpc.StatusCode, message: str | None, status: Status | None, request_id: str
+) -> errors.CallFailed:
+    """Make the failure of a code, with the details of its status."""
     bad_request = _detail(status, error_details_pb2.BadRequest)
     info = _detail(status, error_details_pb2.ErrorInfo)
     retry = _detail(status, error_details_pb2.RetryInfo)
     violations = bad_request.field_violations if bad_request else ()
     failure = errors.Failure(
         code=code.name,
-        message=error.details() or "the server gave no message",
+        message=message or "the server gave no message",
         violations=tuple(errors.FieldViolation(v.field, v.description) for v in violations),
         reason=info.reason if info else "",
         domain=info.domain if info else "",

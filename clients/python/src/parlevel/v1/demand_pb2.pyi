@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from parlevel.v1 import provenance_pb2 as _provenance_pb2
 import builtins as _builtins
 import sys
@@ -606,6 +607,72 @@ class BatchForecastDemandResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchForecastDemandResponse: _TypeAlias = BatchForecastDemandResponse  # noqa: Y015
+
+@_typing.final
+class StreamForecastDemandRequest(_message.Message):
+    """Asks one question of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    """Name the caller gives the question; at most 200 characters, need not be unique. Default: empty."""
+    @_builtins.property
+    def question(self) -> Global___ForecastDemandRequest:
+        """The question. Required."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        question: Global___ForecastDemandRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correlation_id", b"correlation_id", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamForecastDemandRequest: _TypeAlias = StreamForecastDemandRequest  # noqa: Y015
+
+@_typing.final
+class StreamForecastDemandResponse(_message.Message):
+    """Answers one question of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    """The question's name as sent; empty where it could not be read or is too long."""
+    @_builtins.property
+    def answer(self) -> Global___ForecastDemandResponse:
+        """What ForecastDemand answers."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why there is no answer: code, sentence and details of ForecastDemand's errors, fields named as
+        there.
+        """
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        answer: Global___ForecastDemandResponse | None = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "correlation_id", b"correlation_id", "error", b"error", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["answer", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___StreamForecastDemandResponse: _TypeAlias = StreamForecastDemandResponse  # noqa: Y015
 
 @_typing.final
 class ExplainForecastRequest(_message.Message):

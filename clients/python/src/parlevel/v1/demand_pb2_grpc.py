@@ -45,6 +45,11 @@ class ForecastServiceStub:
                 request_serializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.SerializeToString,
                 response_deserializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.FromString,
                 _registered_method=True)
+        self.StreamForecastDemand = channel.stream_stream(
+                '/parlevel.v1.ForecastService/StreamForecastDemand',
+                request_serializer=parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandRequest.SerializeToString,
+                response_deserializer=parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandResponse.FromString,
+                _registered_method=True)
         self.ExplainForecast = channel.unary_unary(
                 '/parlevel.v1.ForecastService/ExplainForecast',
                 request_serializer=parlevel_dot_v1_dot_demand__pb2.ExplainForecastRequest.SerializeToString,
@@ -77,6 +82,21 @@ class ForecastServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamForecastDemand(self, request_iterator, context):
+        """Forecasts one series after another on one stream, for as long as the caller asks.
+
+        Answers come in the order of the questions, and each is what ForecastDemand answers. A question
+        that fails, be it bytes that are no message, fails alone: its status stands in its place and
+        the stream goes on. At most 64 questions are read ahead of their answers. It has no route of
+        HTTP, which has no stream in both directions: there, send single questions or the batch.
+        Errors that end the stream: RESOURCE_EXHAUSTED (as many streams as the server takes are open;
+        retry), UNAVAILABLE (the server is closing, and what it has read is answered; retry),
+        DEADLINE_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainForecast(self, request, context):
         """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
 
@@ -100,6 +120,11 @@ def add_ForecastServiceServicer_to_server(servicer, server):
                     servicer.BatchForecastDemand,
                     request_deserializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.FromString,
                     response_serializer=parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.SerializeToString,
+            ),
+            'StreamForecastDemand': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamForecastDemand,
+                    request_deserializer=parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandRequest.FromString,
+                    response_serializer=parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandResponse.SerializeToString,
             ),
             'ExplainForecast': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainForecast,
@@ -162,6 +187,33 @@ class ForecastService:
             '/parlevel.v1.ForecastService/BatchForecastDemand',
             parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandRequest.SerializeToString,
             parlevel_dot_v1_dot_demand__pb2.BatchForecastDemandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamForecastDemand(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/parlevel.v1.ForecastService/StreamForecastDemand',
+            parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandRequest.SerializeToString,
+            parlevel_dot_v1_dot_demand__pb2.StreamForecastDemandResponse.FromString,
             options,
             channel_credentials,
             insecure,

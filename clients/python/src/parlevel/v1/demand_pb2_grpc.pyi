@@ -46,6 +46,17 @@ class ForecastServiceStub:
     An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
     fails the call. Errors: as ForecastDemand.
     """
+    StreamForecastDemand: _grpc.StreamStreamMultiCallable[_demand_pb2.StreamForecastDemandRequest, _demand_pb2.StreamForecastDemandResponse]
+    """Forecasts one series after another on one stream, for as long as the caller asks.
+
+    Answers come in the order of the questions, and each is what ForecastDemand answers. A question
+    that fails, be it bytes that are no message, fails alone: its status stands in its place and
+    the stream goes on. At most 64 questions are read ahead of their answers. It has no route of
+    HTTP, which has no stream in both directions: there, send single questions or the batch.
+    Errors that end the stream: RESOURCE_EXHAUSTED (as many streams as the server takes are open;
+    retry), UNAVAILABLE (the server is closing, and what it has read is answered; retry),
+    DEADLINE_EXCEEDED.
+    """
     ExplainForecast: _grpc.UnaryUnaryMultiCallable[_demand_pb2.ExplainForecastRequest, _demand_pb2.ExplainForecastResponse]
     """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
 
@@ -71,6 +82,17 @@ class ForecastServiceAsyncStub(ForecastServiceStub):
 
     An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
     fails the call. Errors: as ForecastDemand.
+    """
+    StreamForecastDemand: _aio.StreamStreamMultiCallable[_demand_pb2.StreamForecastDemandRequest, _demand_pb2.StreamForecastDemandResponse]  # type: ignore[assignment]
+    """Forecasts one series after another on one stream, for as long as the caller asks.
+
+    Answers come in the order of the questions, and each is what ForecastDemand answers. A question
+    that fails, be it bytes that are no message, fails alone: its status stands in its place and
+    the stream goes on. At most 64 questions are read ahead of their answers. It has no route of
+    HTTP, which has no stream in both directions: there, send single questions or the batch.
+    Errors that end the stream: RESOURCE_EXHAUSTED (as many streams as the server takes are open;
+    retry), UNAVAILABLE (the server is closing, and what it has read is answered; retry),
+    DEADLINE_EXCEEDED.
     """
     ExplainForecast: _aio.UnaryUnaryMultiCallable[_demand_pb2.ExplainForecastRequest, _demand_pb2.ExplainForecastResponse]  # type: ignore[assignment]
     """Explains the forecast of one series: what each driver adds to its mean, in units of demand.
@@ -106,6 +128,23 @@ class ForecastServiceServicer(metaclass=_abc_1.ABCMeta):
 
         An unknown sku or location fails its row alone (row_statuses); a duplicate or malformed row
         fails the call. Errors: as ForecastDemand.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamForecastDemand(
+        self,
+        request_iterator: _MaybeAsyncIterator[_demand_pb2.StreamForecastDemandRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_demand_pb2.StreamForecastDemandResponse], _abc.AsyncIterator[_demand_pb2.StreamForecastDemandResponse]]:
+        """Forecasts one series after another on one stream, for as long as the caller asks.
+
+        Answers come in the order of the questions, and each is what ForecastDemand answers. A question
+        that fails, be it bytes that are no message, fails alone: its status stands in its place and
+        the stream goes on. At most 64 questions are read ahead of their answers. It has no route of
+        HTTP, which has no stream in both directions: there, send single questions or the batch.
+        Errors that end the stream: RESOURCE_EXHAUSTED (as many streams as the server takes are open;
+        retry), UNAVAILABLE (the server is closing, and what it has read is answered; retry),
+        DEADLINE_EXCEEDED.
         """
 
     @_abc_1.abstractmethod

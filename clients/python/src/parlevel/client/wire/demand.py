@@ -69,7 +69,28 @@ def forecast(
         InvalidArgument: The target or timeout breaks its rule.
     """
     check_options(options, ForecastOptions)
-    request = pb.ForecastDemandRequest(
+    request = forecast_request(sku, location, horizon_days, options)
+    return question(FORECAST_DEMAND, request, pb.ForecastDemandResponse, forecast_value, options)
+
+
+def forecast_request(
+    sku: str, location: str, horizon_days: int, options: ForecastOptions
+) -> pb.ForecastDemandRequest:
+    """Write the question about one series.
+
+    Args:
+        sku: Stock-keeping unit.
+        location: Location that sells it.
+        horizon_days: Days ahead.
+        options: Keyword options of the question.
+
+    Returns:
+        Its message.
+
+    Raises:
+        InvalidArgument: The target breaks its rule.
+    """
+    return pb.ForecastDemandRequest(
         sku=sku,
         location=location,
         horizon_days=horizon_days,
@@ -80,7 +101,6 @@ def forecast(
         product=_product(options.get("product")),
         location_attributes=_location(options.get("location_attributes")),
     )
-    return question(FORECAST_DEMAND, request, pb.ForecastDemandResponse, _forecast, options)
 
 
 def forecast_batch(
@@ -206,8 +226,18 @@ def _location(location: LocationAttributes | None) -> pb.LocationAttributes | No
     return None if location is None else pb.LocationAttributes(region=location.region)
 
 
-def _forecast(answer: pb.ForecastDemandResponse) -> Forecast:
-    """Read the forecast of one series."""
+def forecast_value(answer: pb.ForecastDemandResponse) -> Forecast:
+    """Read the forecast of one series.
+
+    Args:
+        answer: As it came.
+
+    Returns:
+        The forecast.
+
+    Raises:
+        ValueError: It breaks the contract.
+    """
     days, levels = len(answer.mean), len(answer.quantile_levels)
     expect_length("quantiles", len(answer.quantiles), days * levels)
     flat = tuple(answer.quantiles)
