@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from serving.domain.cost import Incoterm, Quote, ShouldCostMethod, ShouldCostQuery
 from serving.domain.cost_answers import ShouldCost, ShouldCostBatch
 from serving.domain.cost_rates import CostRates
@@ -21,12 +23,17 @@ from serving.errors import (
 from serving.flows.answers import only
 from serving.flows.cost_answers import Answering, Priced, packed, status_of
 from serving.flows.cost_desk import RATES, CostDesk
+from serving.flows.cost_quantities import at_quantity, quantities_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from serving.domain.cost import BatchShouldCostQuery
     from serving.ports import Clock, CostModel, ModelSource, ReferenceReader
+
+    Floats = NDArray[np.float64]
 
 LEVELS = (0.1, 0.5, 0.9)
 NO_BILL = "no bill of materials is stored: this is an estimate from quotes for parts like it"
@@ -169,7 +176,7 @@ def _priced(
     today: dt.date,
 ) -> list[Priced]:
     """Return what the model says of some questions, asked together."""
-    estimates, quantiles = model.prices(desk.rows(model.encoding, queries, today))
+    estimates, quantiles = _prices(queries, desk, model, today)
     ranged = quantiles[:, [model.levels.index(level) for level in LEVELS]].tolist()
     found = []
     for place, query in enumerate(queries):
@@ -180,6 +187,32 @@ def _priced(
         held = tuple(value * rate for value in ranged[place])
         found.append(Priced(float(estimates[place]) * rate, money, held))
     return found
+
+
+def _prices(
+    queries: Sequence[ShouldCostQuery], desk: CostDesk, model: CostModel, today: dt.date
+) -> tuple[Floats, Floats]:
+    """Return estimate, shape (n,), and quantiles, shape (n, levels), of each question."""
+    quoted = model.encoding.quoted_quantities
+    told = [quantities_for(query.quote.quantity, quoted) for query in queries]
+    asked = [
+        at_quantity(query, quantity)
+        for query, weights in zip(queries, told, strict=True)
+        for quantity in weights
+    ]
+    estimates, quantiles = model.prices(desk.rows(model.encoding, asked, today))
+    if len(asked) == len(queries):
+        return estimates, quantiles
+    counts = np.array([len(weights) for weights in told])
+    first = np.cumsum(counts) - counts
+    centre, levels = estimates[first], quantiles[first]
+    between = np.flatnonzero(counts > 1)
+    share = np.array([list(told[place].values())[1] for place in between])
+    for values, of in ((centre, estimates), (levels, quantiles)):
+        low, high = of[first[between]], of[first[between] + 1]
+        weight = share.reshape(-1, *([1] * (of.ndim - 1)))
+        values[between] = np.exp((1.0 - weight) * np.log(low) + weight * np.log(high))
+    return centre, levels
 
 
 def _queries(batch: BatchShouldCostQuery) -> list[ShouldCostQuery]:

@@ -20,6 +20,7 @@ from serving.domain.cost_answers import (
 from serving.domain.cost_rollup import Z90, RolledUp
 from serving.domain.series import Provenance
 from serving.errors import MissingRate, NoModel, NotReady, ParlevelError, UnknownSeries
+from serving.flows.cost_quantities import FEWEST
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -171,14 +172,14 @@ def _of_the_quote(quote: Quote, encoding: PartEncoding) -> Iterator[str]:
     quoted = encoding.quoted_quantities
     if not quoted or quote.quantity in quoted:
         return
-    few = len(quoted) > 2  # noqa: PLR2004  else the least and the most
+    few = len(quoted) >= FEWEST
     if few or not quoted[0] <= quote.quantity <= quoted[-1]:
         units = (
             ", ".join(f"{one:g}" for one in quoted) if few else f"{quoted[0]:g} to {quoted[-1]:g}"
         )
         yield (
-            f"past quotes are for {units} units: what they say of other quantities is a guess, "
-            "and so is the flag"
+            f"past quotes are for {units} units: those next to this quantity tell its price, which "
+            "is a guess, and so is the flag"
         )
 
 

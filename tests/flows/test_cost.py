@@ -107,6 +107,32 @@ def test_a_quote_unlike_those_trained_on_is_said_to_be_one() -> None:
     assert warnings(Quote(9.0, 50.0)) == ()
 
 
+def test_a_quantity_nobody_quoted_is_priced_between_those_beside_it() -> None:
+    model = FakeCostModel()
+    model.encoding = replace(ENCODING, quoted_quantities=(10.0, 40.0, 1_000.0))
+    flow = CostFlow(FakeCostReference(), FakeCostModels(model), FakeClock())
+
+    def told(quantity: float) -> ShouldCost:
+        quote = Quote(quantity=quantity, bracket_quantities=(quantity, 1_000.0))
+        return flow.estimate(ShouldCostQuery("tube", quote=quote))
+
+    low, high, between = told(10.0), told(40.0), told(20.0)
+    assert low.should_cost > between.should_cost > high.should_cost
+    assert between.should_cost == pytest.approx((low.should_cost * high.should_cost) ** 0.5)
+    assert between.should_cost_p90 == pytest.approx(
+        (low.should_cost_p90 * high.should_cost_p90) ** 0.5
+    )
+    assert told(1.0).should_cost == low.should_cost
+    assert told(5_000.0).should_cost == told(1_000.0).should_cost
+    mixed = flow.estimate_many(
+        [ShouldCostQuery("tube", quote=Quote(quantity=one)) for one in (10.0, 20.0, 40.0)]
+    )
+    assert [one.should_cost for one in mixed if isinstance(one, ShouldCost)] == [
+        flow.estimate(ShouldCostQuery("tube", quote=Quote(quantity=one))).should_cost
+        for one in (10.0, 20.0, 40.0)
+    ]
+
+
 def test_a_dearer_quote_has_a_smaller_p_value_and_is_flagged_at_a_larger_rate_first() -> None:
     def gap(price: float, rate: float) -> tuple[float | None, bool | None]:
         query = ShouldCostQuery("tube", quote=Quote(price), false_alarm_rate=rate)
