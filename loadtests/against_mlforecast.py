@@ -52,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="tables with sales and plan")
     parser.add_argument("--home", type=Path, required=True, help="home with a released model")
     chosen = parser.parse_args(arguments)
-    if find_spec("mlforecast") is None:
-        sys.exit("mlforecast is not installed: pip install mlforecast==1.1.0, in an env of its own")
+    check_installed()
     predict = {OURS: _ours(chosen.data, chosen.home), **_theirs(chosen.data)}
     seconds: dict[str, list[float]] = {name: [] for name in predict}
     for _ in range(ROUNDS):
@@ -120,6 +119,12 @@ def _theirs(data: Path) -> dict[str, Predict]:
         "mlforecast, conformal": lambda: one.predict(HORIZON, X_df=ahead, level=widths),
         "mlforecast, boosters": lambda: nine.predict(HORIZON, X_df=ahead),
     }
+
+
+def check_installed() -> None:
+    """End the command where mlforecast, which is no dependency, is not there."""
+    if find_spec("mlforecast") is None:
+        sys.exit("mlforecast is not installed: pip install mlforecast==1.1.0, in an env of its own")
 
 
 def booster_shape() -> dict[str, Any]:

@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import sys
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.against_mlforecast import booster_shape, forecaster
+from loadtests.against_mlforecast import PLANNED, booster_shape, check_installed, forecaster
 from serving.errors import InvalidField
 from training import metrics, tables
 from training.backtest.baselines import baselines, sales_states
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
 
 LEVEL = "level x weekday"
 SAME = 1e-9  # difference of two computations of one error
-AHEAD = ("price", "discount", "promoted")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="tables with sales")
     parser.add_argument("--backtest", type=Path, required=True, help="report of parlevel backtest")
     chosen = parser.parse_args(arguments)
-    if find_spec("mlforecast") is None:
-        sys.exit("mlforecast is not installed: pip install mlforecast==1.1.0, in an env of its own")
+    check_installed()
     found = Table(title="WMAPE (and how much less than the level x weekday)")
     for title in ("origin", "days", "", "every day, sales", "in stock, demand"):
         found.add_column(title)
@@ -137,7 +133,7 @@ def _frames(data: Path, panel: Panel, scene: Scene) -> tuple[pd.DataFrame, pd.Da
         }
     )
     rows = tables.read(data, "sales")
-    known = [name for name in AHEAD if name in rows.columns]
+    known = [name for name in PLANNED if name in rows.columns]
     first, origin, last = (
         panel.day(place).astype(object) for place in (0, scene.origin, scene.origin + scene.horizon)
     )

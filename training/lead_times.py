@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.domain.supplier import LEVELS
+from serving.domain.supplier import LEVELS, order_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,13 +95,7 @@ def groups_of(key: Key) -> Iterator[Key]:
     """
     supplier, plant, sku = key
     if supplier:
-        if sku:
-            yield (supplier, plant, sku)
-        if plant and sku:
-            yield (supplier, "", sku)
-        if plant:
-            yield (supplier, plant)
-        yield (supplier,)
+        yield from order_groups(supplier, plant, sku)
     yield ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,10 +119,13 @@ class FittedDays:
         # What all groups share is found on an even spread of many orders as well as on all.
         some = np.zeros(len(keys), dtype=bool)
         some[np.unique(np.linspace(0, len(keys) - 1, MOST_TO_CHOOSE).astype(np.int64))] = True
-        chosen = orders.take(some)
-        strength = best_strength(chosen)
-        self._times: LeadTimes = fit(orders, strength)
-        self._levels = calibrated_levels(chosen, strength)
+        self._chosen = orders.take(some)
+        self._strength = best_strength(self._chosen)
+        self._times: LeadTimes = fit(orders, self._strength)
+
+    @cached_property
+    def _levels(self) -> tuple[float, ...]:
+        return calibrated_levels(self._chosen, self._strength)
 
     def quantiles(self, group: tuple[str, ...]) -> Floats | None:
         """Return the days of a group at LEVELS, None where no order was of it."""

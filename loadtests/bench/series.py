@@ -15,7 +15,7 @@ from loadtests.stored_keys import database_of
 from serving.adapters.features import PackedFeatures
 from serving.domain.demand import DemandTarget
 from serving.domain.features import FUTURE, WIDTHS
-from serving.domain.history import RATED, STATE
+from serving.domain.history import DEMANDS, PRICES, STATE
 from serving.errors import NoFeatures
 from training.batch.models import CHAMPION, open_model
 from training.commands.publish import HORIZON
@@ -36,9 +36,6 @@ COUNT = 100_000
 LOCATIONS = 10
 PART = 10_000  # series written at once
 SPREAD, JITTER = 0.7, 0.15  # of the logarithm of a series' level, and of each of its demands
-# Of a state; the rest of a series goes together as it is.
-DEMANDS = (*RATED, "tail", "year_ago_level", "year_ago")
-PRICES = ("price_last", "price_level")
 
 
 @dataclass(frozen=True, slots=True)

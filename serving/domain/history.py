@@ -52,7 +52,10 @@ PLAIN = (
     "promoted_level",
     "observed_days",
 )
-REGIME = ("price_last", "price_level", "discount_last", "promoted_last")
+PRICES = ("price_last", "price_level")
+REGIME = (*PRICES, "discount_last", "promoted_last")
+# All that are units a day, those of single days included.
+DEMANDS = (*RATED, "tail", "year_ago_level", "year_ago")
 STATE_FIELDS: tuple[tuple[str, int], ...] = (
     *((name, 1) for name in (*RATED, *PLAIN, *REGIME)),
     ("weekday", WEEK),

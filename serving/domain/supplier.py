@@ -13,7 +13,7 @@ from serving.domain.weights import check_weights
 from serving.errors import InvalidField, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -122,6 +122,30 @@ class LeadTimeQuery:
                 raise InvalidField(f"levels[{index}]", f"must be from {LEVELS[0]} to {LEVELS[-1]}")
             if index and level <= self.levels[index - 1]:
                 raise InvalidField(f"levels[{index}]", "must be above the one before it")
+
+
+def order_groups(supplier: str, plant: str, sku: str) -> Iterator[tuple[str, ...]]:
+    """Yield the groups that orders of a supplier belong to, the most specific first.
+
+    Args:
+        supplier: Of whom.
+        plant: To where; empty for anywhere.
+        sku: Of what; empty for anything.
+
+    Yields:
+        Keys that start with the supplier.
+
+    Example:
+        >>> list(order_groups("S", "P", "K"))
+        [('S', 'P', 'K'), ('S', '', 'K'), ('S', 'P'), ('S',)]
+    """
+    if sku:
+        yield (supplier, plant, sku)
+    if plant and sku:
+        yield (supplier, "", sku)
+    if plant:
+        yield (supplier, plant)
+    yield (supplier,)
 
 
 @dataclass(frozen=True, slots=True)

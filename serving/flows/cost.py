@@ -200,19 +200,15 @@ def _prices(
         for query, weights in zip(queries, told, strict=True)
         for quantity in weights
     ]
-    estimates, quantiles = model.prices(desk.rows(model.encoding, asked, today))
-    if len(asked) == len(queries):
-        return estimates, quantiles
-    counts = np.array([len(weights) for weights in told])
-    first = np.cumsum(counts) - counts
-    centre, levels = estimates[first], quantiles[first]
-    between = np.flatnonzero(counts > 1)
-    share = np.array([list(told[place].values())[1] for place in between])
-    for values, of in ((centre, estimates), (levels, quantiles)):
-        low, high = of[first[between]], of[first[between] + 1]
-        weight = share.reshape(-1, *([1] * (of.ndim - 1)))
-        values[between] = np.exp((1.0 - weight) * np.log(low) + weight * np.log(high))
-    return centre, levels
+    prices = np.column_stack(model.prices(desk.rows(model.encoding, asked, today)))
+    if len(asked) > len(queries):
+        counts = np.array([len(weights) for weights in told])
+        first = np.cumsum(counts) - counts
+        low = first[counts > 1]
+        share = np.array([[tuple(weights.values())[1]] for weights in told if len(weights) > 1])
+        prices[low] = np.exp((1.0 - share) * np.log(prices[low]) + share * np.log(prices[low + 1]))
+        prices = prices[first]
+    return prices[:, 0], prices[:, 1:]
 
 
 def _queries(batch: BatchShouldCostQuery) -> list[ShouldCostQuery]:

@@ -20,7 +20,7 @@ from serving.domain.cost_answers import (
 from serving.domain.cost_rollup import Z90, RolledUp
 from serving.domain.series import Provenance
 from serving.errors import MissingRate, NoModel, NotReady, ParlevelError, UnknownSeries
-from serving.flows.cost_quantities import FEWEST
+from serving.flows.cost_quantities import FEWEST, quantities_for
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -170,10 +170,8 @@ def _of_the_quote(quote: Quote, encoding: PartEncoding) -> Iterator[str]:
     if quote.supplier_id and quote.supplier_id not in encoding.suppliers:
         yield f"no past quote is of supplier {quote.supplier_id!r}: it counts as any"
     quoted = encoding.quoted_quantities
-    if not quoted or quote.quantity in quoted:
-        return
-    few = len(quoted) >= FEWEST
-    if few or not quoted[0] <= quote.quantity <= quoted[-1]:
+    if quote.quantity not in quantities_for(quote.quantity, quoted):
+        few = len(quoted) >= FEWEST
         units = (
             ", ".join(f"{one:g}" for one in quoted) if few else f"{quoted[0]:g} to {quoted[-1]:g}"
         )

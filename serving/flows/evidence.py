@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.domain.demand import ForecastRoute
 from serving.domain.features import FUTURE, KNOWN_DAYS, LOCATION, PRODUCT, WIDTHS, SeriesRecords
-from serving.domain.history import RATED, STATE, demand_states
+from serving.domain.history import DEMANDS, PRICES, STATE, demand_states
 from serving.domain.periods import Frequency, period_of
 from serving.errors import InvalidField, UnknownSeries
 
@@ -35,14 +35,8 @@ SERIES_VIEWS = ("demand_state", "known_future")
 CHUNK = 256  # series whose feature rows are held at once
 _CATEGORY_LEVEL = PRODUCT["category_level"].start
 _CATEGORY_STATE = PRODUCT["category_state"]
-# Fields of a state that are units a day.
-_UNITS = np.concatenate(
-    [
-        np.arange(STATE[name].start, STATE[name].stop)
-        for name in (*RATED, "tail", "year_ago_level", "year_ago")
-    ]
-)
-_PRICES = [STATE[name].start for name in ("price_last", "price_level")]
+_UNITS = np.concatenate([np.arange(STATE[name].start, STATE[name].stop) for name in DEMANDS])
+_PRICES = [STATE[name].start for name in PRICES]
 _CATEGORY_DAYS = _CATEGORY_STATE.start + STATE["observed_days"].start
 _NO_PLAN = np.full(WIDTHS["known_future"], np.nan, dtype=np.float32)
 

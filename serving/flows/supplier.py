@@ -13,14 +13,13 @@ from serving.domain.supplier import (
     Performance,
     PerformanceAnswer,
     Share,
+    order_groups,
     predict_lead_time,
     rank_suppliers,
 )
 from serving.errors import MissingInput, UnknownSupplier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from serving.domain.supplier import (
         LeadTimePrediction,
         LeadTimeQuery,
@@ -59,7 +58,7 @@ class SupplierFlow:
             MissingInput: If no purchase orders are stored.
         """
         self._performance("supplier_id", query.supplier_id)
-        for group in _groups(query):
+        for group in order_groups(query.supplier_id, query.plant_id, query.sku):
             body = self._reference.document(LEAD_TIME, SEPARATOR.join(group))
             if body is not None:
                 named = tuple(name for name in group if name)
@@ -88,18 +87,6 @@ class SupplierFlow:
         if self._reference.document(LEAD_TIME, "") is None:
             raise MissingInput(field, "purchase_orders")
         raise UnknownSupplier(field, supplier_id)
-
-
-def _groups(query: LeadTimeQuery) -> Iterator[tuple[str, ...]]:
-    """Yield the groups of past orders that may answer, the most specific first."""
-    supplier, plant, sku = query.supplier_id, query.plant_id, query.sku
-    if sku:
-        yield (supplier, plant, sku)
-    if sku and plant:
-        yield (supplier, "", sku)
-    if plant:
-        yield (supplier, plant)
-    yield (supplier,)
 
 
 def _history(body: dict[str, Any]) -> LeadTimeHistory:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from serving.errors import Busy, InvalidField
 from serving.settings import Settings
+from tests.fakes.ports import free_port
 from tests.fakes.releases import Sound, sound
 from tests.training.test_registry import NAME, candidate, state
 from training.registry import Registry
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def binaries() -> Path | None:
